@@ -1,0 +1,67 @@
+/* Generated from voxtral.h by tools/abi.ts. Do not edit. What src/abi.ts says, the compiler confirms. */
+#include <stddef.h>
+
+#include "voxtral.h"
+
+_Static_assert(sizeof(void *) == 8, "64-bit pointers");
+_Static_assert(VOX_ABI_VERSION == 1, "VOX_ABI_VERSION");
+_Static_assert(VOX_SAMPLE_RATE == 16000, "VOX_SAMPLE_RATE");
+_Static_assert(VOX_MAX_ALT == 4, "VOX_MAX_ALT");
+_Static_assert(VOX_DEFAULT_DELAY_MS == 480, "VOX_DEFAULT_DELAY_MS");
+_Static_assert(VOX_DEFAULT_INTERVAL_S == 2.0f, "VOX_DEFAULT_INTERVAL_S");
+_Static_assert(VOX_EVENT_MAX_BYTES == 4096, "VOX_EVENT_MAX_BYTES");
+_Static_assert(VOX_RING_MIN_BYTES == 32768, "VOX_RING_MIN_BYTES");
+_Static_assert(VOX_RING_MAX_BYTES == 67108864, "VOX_RING_MAX_BYTES");
+_Static_assert(VOX_DEFAULT_RING_BYTES == 65536, "VOX_DEFAULT_RING_BYTES");
+_Static_assert(VOX_MIN_INTERVAL_S == 0.08f, "VOX_MIN_INTERVAL_S");
+_Static_assert(VOX_MAX_INTERVAL_S == 10.0f, "VOX_MAX_INTERVAL_S");
+_Static_assert(VOX_OK == 0, "VOX_OK");
+_Static_assert(VOX_E_ARGUMENT == -1, "VOX_E_ARGUMENT");
+_Static_assert(VOX_E_MEMORY == -2, "VOX_E_MEMORY");
+_Static_assert(VOX_E_IO == -3, "VOX_E_IO");
+_Static_assert(VOX_E_FORMAT == -4, "VOX_E_FORMAT");
+_Static_assert(VOX_E_UNSUPPORTED == -5, "VOX_E_UNSUPPORTED");
+_Static_assert(VOX_E_STATE == -6, "VOX_E_STATE");
+_Static_assert(VOX_E_BACKEND == -7, "VOX_E_BACKEND");
+_Static_assert(VOX_E_CANCELLED == -8, "VOX_E_CANCELLED");
+_Static_assert(VOX_ENCODING_AUTO == 0, "VOX_ENCODING_AUTO");
+_Static_assert(VOX_ENCODING_F32 == 1, "VOX_ENCODING_F32");
+_Static_assert(VOX_ENCODING_S16 == 2, "VOX_ENCODING_S16");
+_Static_assert(VOX_EVENT_TOKEN == 1, "VOX_EVENT_TOKEN");
+_Static_assert(VOX_EVENT_TEXT == 2, "VOX_EVENT_TEXT");
+_Static_assert(VOX_EVENT_WORD == 3, "VOX_EVENT_WORD");
+_Static_assert(VOX_EVENT_RESTART == 4, "VOX_EVENT_RESTART");
+_Static_assert(VOX_EVENT_DONE == 5, "VOX_EVENT_DONE");
+_Static_assert(VOX_EVENT_ERROR == 6, "VOX_EVENT_ERROR");
+_Static_assert(VOX_RESTART_EOS == 1, "VOX_RESTART_EOS");
+_Static_assert(VOX_RESTART_POSITIONS == 2, "VOX_RESTART_POSITIONS");
+_Static_assert(VOX_DONE_END == 0, "VOX_DONE_END");
+_Static_assert(VOX_DONE_EOS == 1, "VOX_DONE_EOS");
+_Static_assert(VOX_DONE_CANCELLED == 2, "VOX_DONE_CANCELLED");
+_Static_assert(VOX_DONE_ERROR == 3, "VOX_DONE_ERROR");
+_Static_assert(sizeof(vox_event_t) == 40, "size of vox_event_t");
+_Static_assert(offsetof(vox_event_t, size) == 0, "offset of vox_event_t.size");
+_Static_assert(_Generic(((vox_event_t *)0)->size, uint32_t: 1, default: 0), "type of vox_event_t.size");
+_Static_assert(offsetof(vox_event_t, type) == 4, "offset of vox_event_t.type");
+_Static_assert(_Generic(((vox_event_t *)0)->type, uint32_t: 1, default: 0), "type of vox_event_t.type");
+_Static_assert(offsetof(vox_event_t, start) == 8, "offset of vox_event_t.start");
+_Static_assert(_Generic(((vox_event_t *)0)->start, double: 1, default: 0), "type of vox_event_t.start");
+_Static_assert(offsetof(vox_event_t, end) == 16, "offset of vox_event_t.end");
+_Static_assert(_Generic(((vox_event_t *)0)->end, double: 1, default: 0), "type of vox_event_t.end");
+_Static_assert(offsetof(vox_event_t, id) == 24, "offset of vox_event_t.id");
+_Static_assert(_Generic(((vox_event_t *)0)->id, int32_t: 1, default: 0), "type of vox_event_t.id");
+_Static_assert(offsetof(vox_event_t, logprob) == 28, "offset of vox_event_t.logprob");
+_Static_assert(_Generic(((vox_event_t *)0)->logprob, float: 1, default: 0), "type of vox_event_t.logprob");
+_Static_assert(offsetof(vox_event_t, text_size) == 32, "offset of vox_event_t.text_size");
+_Static_assert(_Generic(((vox_event_t *)0)->text_size, uint32_t: 1, default: 0), "type of vox_event_t.text_size");
+_Static_assert(offsetof(vox_event_t, alternatives) == 36, "offset of vox_event_t.alternatives");
+_Static_assert(_Generic(((vox_event_t *)0)->alternatives, uint32_t: 1, default: 0), "type of vox_event_t.alternatives");
+_Static_assert(sizeof(vox_alternative_t) == 16, "size of vox_alternative_t");
+_Static_assert(offsetof(vox_alternative_t, id) == 0, "offset of vox_alternative_t.id");
+_Static_assert(_Generic(((vox_alternative_t *)0)->id, int32_t: 1, default: 0), "type of vox_alternative_t.id");
+_Static_assert(offsetof(vox_alternative_t, logprob) == 4, "offset of vox_alternative_t.logprob");
+_Static_assert(_Generic(((vox_alternative_t *)0)->logprob, float: 1, default: 0), "type of vox_alternative_t.logprob");
+_Static_assert(offsetof(vox_alternative_t, text_size) == 8, "offset of vox_alternative_t.text_size");
+_Static_assert(_Generic(((vox_alternative_t *)0)->text_size, uint32_t: 1, default: 0), "type of vox_alternative_t.text_size");
+_Static_assert(offsetof(vox_alternative_t, reserved) == 12, "offset of vox_alternative_t.reserved");
+_Static_assert(_Generic(((vox_alternative_t *)0)->reserved, uint32_t: 1, default: 0), "type of vox_alternative_t.reserved");
