@@ -73,7 +73,7 @@ static void put_code_point(parser *p, uint32_t c) {
         return;
     }
     int tail = c < 0x800 ? 1 : c < 0x10000 ? 2 : 3;
-    *p->text++ = (char)((0xf00u >> tail) | c >> 6 * tail); /* 110x, 1110, 11110 */
+    *p->text++ = (char)((0xff00u >> (tail + 1)) | c >> 6 * tail); /* 110, 1110 or 11110, and the top bits */
     while (tail--) *p->text++ = (char)(0x80 | (c >> 6 * tail & 0x3f));
 }
 

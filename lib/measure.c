@@ -85,7 +85,7 @@ static int32_t bench_rows(vox_ctx_t *ctx, int32_t n_rows, int32_t n_streams, int
     decode_bench d = { .model = ctx->model, .n_rows = n_rows };
     backend *b = ctx->model->backend;
     int32_t per_stream = n_rows / n_streams;
-    if (decoder_new(d.model, n_rows, &d.decoder, &e) ||
+    if (decoder_new(d.model, ENGINE_DECODE_ROWS, &d.decoder, &e) ||
         b->ops->alloc(b, DTYPE_F32, 1, d.model->config.decoder.dim, &d.audio, &e)) goto end;
     b->ops->begin(b, 0);
     b->ops->zero(b, d.audio);

@@ -68,7 +68,7 @@ function setup() {
         "see the lines above; is the registry reachable?",
       );
     } else {
-      step("bun", ["install", "--frozen-lockfile", "--no-save"], "see the lines above; is the registry reachable?");
+      step("bun", ["install", "--no-save"], "see the lines above; is the registry reachable?");
     }
     const bun = findBun();
     if (!bun)

@@ -36,16 +36,16 @@ SIMD vec multiply_add(vec acc, xvec x, wvec w) { return vec_fma(x, w, acc); }
 #endif
 
 #define DIRECT_C 8           /* outputs at a time for one row: as many streams of weights */
-#define PREFETCH_BYTES 1536  /* ahead in each stream; helps over the page ends that stop the hardware's */
+#define AHEAD 512            /* elements that each stream prefetches ahead: the hardware stops at page ends */
 #define PANEL_K 1024         /* a panel [TILE_C][PANEL_K] of widened weights stays in L1 */
 
-/* acc[r][c] += x[r] . w[c] over K_STEP elements, or n of them */
+/* acc[r][c] += x[r] . w[c] over K_STEP elements, or n of them; prefetches w[c] + ahead */
 SIMD void tile_step(int R, int C, vec (*acc)[DIRECT_C], const float *x, int64_t ldx, const uint16_t *w,
-                    int64_t ldw, bool whole, int32_t n) {
+                    int64_t ldw, int64_t ahead, bool whole, int32_t n) {
     xvec xs[TILE_R];
     UNROLL for (int r = 0; r < R; r++) xs[r] = whole ? x_load(x + r * ldx) : x_load_n(x + r * ldx, n);
     UNROLL for (int c = 0; c < C; c++) {
-        if (R == 1) __builtin_prefetch((const char *)(w + c * ldw) + PREFETCH_BYTES);
+        __builtin_prefetch(w + c * ldw + ahead);
         wvec ws = whole ? w_load(w + c * ldw) : w_load_n(w + c * ldw, n);
         UNROLL for (int r = 0; r < R; r++) acc[r][c] = multiply_add(acc[r][c], xs[r], ws);
     }
@@ -58,9 +58,11 @@ SIMD void tile_direct(int R, int C, float *out, const product *p, int32_t r0, in
         UNROLL for (int c = 0; c < C; c++) acc[r][c] = vec_set(0);
     const float *x = p->x + r0 * p->ldx;
     const uint16_t *w = p->w + c0 * p->ldw;
-    int32_t i = 0;
-    for (; i + K_STEP <= p->k; i += K_STEP) tile_step(R, C, acc, x + i, p->ldx, w + i, p->ldw, true, K_STEP);
-    if (i < p->k) tile_step(R, C, acc, x + i, p->ldx, w + i, p->ldw, false, p->k - i);
+    int32_t i = 0, last = p->k - K_STEP;
+    for (; i <= last - AHEAD; i += K_STEP) tile_step(R, C, acc, x + i, p->ldx, w + i, p->ldw, AHEAD, true, K_STEP);
+    int64_t ahead = C * p->ldw + AHEAD - p->k; /* the end of a row is followed by the beginning of another tile's */
+    for (; i <= last; i += K_STEP) tile_step(R, C, acc, x + i, p->ldx, w + i, p->ldw, ahead, true, K_STEP);
+    if (i < p->k) tile_step(R, C, acc, x + i, p->ldx, w + i, p->ldw, ahead, false, p->k - i);
     UNROLL for (int r = 0; r < R; r++)
         UNROLL for (int c = 0; c < C; c++) out[(int64_t)(r0 + r) * p->outputs + c0 + c] = vec_sum(acc[r][c]);
 }

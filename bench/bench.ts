@@ -1,0 +1,127 @@
+// The parts of the model measured beside their limits. A pass cannot be faster than
+// reading its weights once, nor than its multiply-adds at the machine's peak.
+import { setTimeout as sleep } from "node:timers/promises";
+import { statusError } from "../src/errors.ts";
+import { native } from "../src/native.ts";
+import { handleOf, type Voxtral } from "../src/voxtral.ts";
+
+const decodeRows = [1, 2, 4, 8];
+const encoderBlocks = [0.5, 2, 8];
+/** Tokens already in the cache of a measured decoder row. */
+const context = 128;
+/** The encoder sees 50 frames a second. */
+const framesPerSecond = 50;
+const endToEndSeconds = 8;
+const bf16Bytes = 2;
+
+export interface Report {
+  machine: { platform: string; isa: string; threads: number; cores: number; model: string };
+  limits: { bandwidth_gb_s: number; peak_gflop_s: number };
+  /** ratio: measured time over the limit's; 1 is the limit. */
+  decode: { backend: string; weights: string; rows: number; ms: number; limit_ms: number; ratio: number }[];
+  prefill: { backend: string; weights: string; rows: number; ms: number; limit_ms: number; ratio: number };
+  /** Seconds of audio per second. */
+  encoder: {
+    backend: string;
+    weights: string;
+    block_s: number;
+    s_per_s: number;
+    limit_s_per_s: number;
+    ratio: number;
+  }[];
+  end_to_end: { audio_s: number; s: number; s_per_s: number };
+}
+
+export interface BenchOptions {
+  repeats: number;
+  /** Told what is measured next. */
+  onStep(step: string): void;
+}
+
+export async function benchmark(model: Voxtral, { repeats, onStep }: BenchOptions): Promise<Report> {
+  const info = model.info;
+  const handle = handleOf(model);
+  const { backend, isa, threads } = info;
+  const library = native();
+  const measure = async (step: string, call: (out: Float64Array) => number): Promise<number> => {
+    onStep(step);
+    await sleep(0); // lets the status line out
+    const out = new Float64Array(1);
+    const status = call(out);
+    if (status < 0) throw statusError(status, `measuring ${step} failed`);
+    return out[0] ?? 0;
+  };
+
+  const bandwidth = await measure("memory bandwidth", (out) => library.vox_bench_bandwidth(threads, out));
+  const peak = await measure("arithmetic", (out) => library.vox_bench_flops(isa, threads, out));
+  /** Least ms to read `bytes` of weights and do `flop` operations. */
+  const limitMs = (bytes: number, flop: number): number => Math.max(bytes / (bandwidth * 1e6), flop / (peak * 1e6));
+  const passLimit = (rows: number): number => limitMs(info.decoderBytes, (info.decoderBytes / bf16Bytes) * 2 * rows);
+  const encoderParameters = (info.encoder.layers ?? 0) * layerParameters(info.encoder);
+  const common = { backend: `${backend} ${isa}`, weights: "bf16" };
+
+  const decode: Report["decode"] = [];
+  for (const rows of decodeRows) {
+    const ms = await measure(`the decoder, ${rows} rows`, (out) =>
+      library.vox_bench_decode(handle, rows, context, repeats, out),
+    );
+    decode.push({ ...common, rows, ms, limit_ms: passLimit(rows), ratio: ms / passLimit(rows) });
+  }
+
+  const promptRows = 1 + 32 + 6;
+  const prefillMs = await measure("the prompt", (out) => library.vox_bench_prefill(handle, repeats, out));
+  const prefill = {
+    ...common,
+    rows: promptRows,
+    ms: prefillMs,
+    limit_ms: passLimit(promptRows),
+    ratio: prefillMs / passLimit(promptRows),
+  };
+
+  const encoder: Report["encoder"] = [];
+  for (const block of encoderBlocks) {
+    const ms = await measure(`the encoder, ${block} s`, (out) => library.vox_bench_encode(handle, block, repeats, out));
+    const limit = limitMs(encoderParameters * bf16Bytes, encoderParameters * 2 * framesPerSecond * block);
+    encoder.push({
+      ...common,
+      block_s: block,
+      s_per_s: (block * 1000) / ms,
+      limit_s_per_s: (block * 1000) / limit,
+      ratio: ms / limit,
+    });
+  }
+
+  onStep("a whole transcription");
+  const start = performance.now();
+  await model.transcribe(noise(endToEndSeconds)).result();
+  const s = (performance.now() - start) / 1000;
+  return {
+    machine: {
+      platform: `${process.platform}-${process.arch}`,
+      isa,
+      threads,
+      cores: navigator.hardwareConcurrency,
+      model: info.model,
+    },
+    limits: { bandwidth_gb_s: bandwidth, peak_gflop_s: peak },
+    decode,
+    prefill,
+    encoder,
+    end_to_end: { audio_s: endToEndSeconds, s, s_per_s: endToEndSeconds / s },
+  };
+}
+
+/** Weights of one transformer layer. */
+function layerParameters(c: Record<string, number>): number {
+  const { dim = 0, heads = 0, kvHeads = 0, headDim = 0, hiddenDim = 0 } = c;
+  return dim * headDim * (2 * heads + 2 * kvHeads) + 3 * dim * hiddenDim;
+}
+
+/** Quiet noise, the same every time: its words do not matter, its length does. */
+function noise(seconds: number): Float32Array {
+  let state = 1;
+  return Float32Array.from({ length: seconds * 16000 }, () => {
+    state = (Math.imul(state, 1664525) + 1013904223) >>> 0;
+    return (state / 2 ** 32 - 0.5) * 0.02;
+  });
+}

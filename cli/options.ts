@@ -1,0 +1,55 @@
+// Options that several commands share, and parsers of their values.
+import { type Command, InvalidArgumentError, Option } from "commander";
+import { type LoadOptions, Voxtral } from "../src/index.ts";
+import { Status } from "./terminal.ts";
+
+/** Loads shorter than this show no progress. */
+const quietMs = 300;
+
+export interface ModelOptions {
+  model?: string;
+  backend: NonNullable<LoadOptions["backend"]>;
+  isa: NonNullable<LoadOptions["isa"]>;
+  threads: number;
+}
+
+/** A parser of numbers from low to high. */
+export function numberIn(low: number, high: number, whole = false): (text: string) => number {
+  return (text) => {
+    const value = text.trim() === "" ? Number.NaN : Number(text);
+    if (!(value >= low && value <= high) || (whole && !Number.isInteger(value)))
+      throw new InvalidArgumentError(`It must be ${whole ? "a whole number" : "a number"} from ${low} to ${high}.`);
+    return value;
+  };
+}
+
+export function addModelOptions(command: Command): Command {
+  return command
+    .option(
+      "-d, --model <dir>",
+      'model folder, or "synthetic:4b" for random weights (default: $VOXTRAL_MODEL, the full model in the cache, or the bundled one)',
+    )
+    .addOption(new Option("--backend <name>", "what computes").choices(["auto", "cpu"]).default("auto"))
+    .addOption(
+      new Option("--isa <name>", "instruction set")
+        .choices(["auto", "scalar", "avx2", "avx512", "avx512bf16", "neon"])
+        .default("auto"),
+    )
+    .option("--threads <n>", "threads of the CPU backend; 0: one per core", numberIn(0, 1024, true), 0);
+}
+
+/** Loads the model that the options name; progress on a terminal if it takes long. */
+export async function loadModel(options: ModelOptions, quiet: boolean, signal?: AbortSignal): Promise<Voxtral> {
+  const { model, backend, isa, threads } = options;
+  const start = performance.now();
+  using status = new Status(!quiet);
+  return await Voxtral.load(model, {
+    backend,
+    isa,
+    threads,
+    ...(signal && { signal }),
+    onProgress(fraction) {
+      if (performance.now() - start > quietMs) status.show(`loading the model: ${Math.floor(fraction * 100)} %`);
+    },
+  });
+}
