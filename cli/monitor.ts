@@ -11,8 +11,7 @@ export const symbols = {
   slowText: "▸",
   silence: "▫",
   slowSilence: "▹",
-  restartEos: "↺",
-  restartPositions: "⟳",
+  restart: { eos: "↺", positions: "⟳", silence: "↻", rut: "⤾" },
 } as const;
 
 /** Tells from the events and the progress what the model has just done. */
@@ -36,7 +35,7 @@ export class Monitor {
       this.#steps++;
       if (event.bytes.length > 0) this.#textSteps++;
     } else if (event.type === "restart") {
-      seen += this.#decoded() + (event.reason === "eos" ? symbols.restartEos : symbols.restartPositions);
+      seen += this.#decoded() + symbols.restart[event.reason];
       this.#prefilled = false;
     } else if (event.type === "done") seen += this.#decoded();
     return seen;

@@ -1,5 +1,5 @@
 import { type Command, Option } from "commander";
-import { defaultDelayMs, defaultIntervalS } from "../src/abi.ts";
+import { defaultDelayMs, defaultIntervalS, maxIntervalS, minIntervalS } from "../src/abi.ts";
 import { type AudioSource, type StreamOptions, type Voxtral, VoxtralError, type VoxtralEvent } from "../src/index.ts";
 import { inLanes, type Lane } from "./lanes.ts";
 import { Monitor } from "./monitor.ts";
@@ -45,7 +45,7 @@ Audio: WAVE files of any rate and channels; on standard input also raw signed
 16-bit little-endian samples, 16 kHz mono. Other formats: through ffmpeg.
 
 --monitor writes to standard error: ▶ the encoder ran, · prompt, ▪ text, ▫ silence
-(▸ ▹ slower than speech), ↺ restart after end of text, ⟳ restart at the last position.
+(▸ ▹ slower than speech), restarts: ↺ end of text, ⟳ last position, ↻ silence, ⤾ rut.
 
 Exit status: 0 done, 1 failure, 2 wrong usage, 130 interrupted, 143 terminated.
 Environment: VOXTRAL_MODEL names the default model; VOXTRAL_LIBRARY another native
@@ -64,7 +64,7 @@ export function transcribeCommand(command: Command): Command {
     .option(
       "-I, --interval <seconds>",
       "least new audio between two runs of the encoder: small = text soon, large = cheaper",
-      numberIn(0.08, 60),
+      numberIn(minIntervalS, maxIntervalS),
       defaultIntervalS,
     )
     .option(

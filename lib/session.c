@@ -75,6 +75,7 @@ static int32_t prepare(vox_stream_t *s, session_host *host, vox_error *e) {
         decoder_kv_new(host->decoder, &u->kv, e) ||
         b->ops->alloc(b, DTYPE_F32, SESSION_EMBEDS, c->decoder.dim, &u->embeds, e))
         return e->code;
+    watch_init(&u->watch);
     u->ready = true;
     return VOX_OK;
 }
@@ -106,6 +107,7 @@ static int32_t begin_run(vox_stream_t *s, int64_t from, session_host *host, vox_
     u->closing = false;
     u->flushed = -1;
     text_reset(&u->text, seconds(host, from));
+    watch_restart(&u->watch);
     return VOX_OK;
 }
 
@@ -158,6 +160,7 @@ static bool push(vox_stream_t *s, int32_t n, bool audio, session_host *host) {
     int32_t taken = 0, room = SESSION_ENCODE_FRAMES * mel_per_position(host) - u->n_frames;
     if (n <= 0 || room <= 0) return false;
     u->n_frames += mel_push(u->mel, host->samples, n, &taken, u->frames + (size_t)u->n_frames * c->n_mels, room);
+    watch_hear(&u->watch, host->samples, taken, c->frame_samples);
     advance_clock(u, taken, audio, c->frame_samples);
     if (!audio) u->silence -= taken;
     return taken > 0;
@@ -313,6 +316,21 @@ static bool out_of_positions(const session *u, int64_t p, int32_t max) {
     return p + 1 >= max || (p + 1 >= max - max / LAST_PART && u->pads >= PAUSE_PADS);
 }
 
+/* What follows the token of position p: the run goes on, ends, or starts again on
+ * the audio from sample `from`, or from `earlier` in a rut. */
+static void go_on(vox_stream_t *s, int64_t p, int64_t from, int64_t earlier, watch_verdict verdict, session_host *host) {
+    session *u = &s->session;
+    bool at_end = s->ended && from >= s->written, eos = u->token == TOKEN_EOS;
+    if (eos && (at_end || !s->continuous)) finish(s, VOX_DONE_EOS, host);
+    else if (u->closing && u->position >= u->due) finish(s, VOX_DONE_END, host);
+    else if (eos) restart(s, VOX_RESTART_EOS, from, host);
+    else if (out_of_positions(u, p, host->model->config.max_positions)) {
+        if (at_end) finish(s, VOX_DONE_END, host);
+        else restart(s, VOX_RESTART_POSITIONS, from, host);
+    } else if (s->continuous && !at_end && verdict == WATCH_RUT) restart(s, VOX_RESTART_RUT, earlier, host);
+    else if (s->continuous && !at_end && verdict == WATCH_SILENCE) restart(s, VOX_RESTART_SILENCE, from, host);
+}
+
 static void accept_token(vox_stream_t *s, const top_tokens *top, session_host *host) {
     session *u = &s->session;
     int64_t p = u->position - 1, from = reported(s, p);
@@ -321,23 +339,20 @@ static void accept_token(vox_stream_t *s, const top_tokens *top, session_host *h
     const char *bytes = tokenizer_bytes(host->model->tokenizer, id, &size);
     u->token = id;
     u->pads = id == TOKEN_PAD ? u->pads + 1 : 0;
+    int64_t frame = p - delay_frames(s->delay);
+    watch_verdict verdict = watch_report(&u->watch, frame, size > 0);
+    int64_t earlier = u->clock[watch_carried(&u->watch, frame) % SESSION_CLOCK];
     pthread_mutex_lock(&s->lock);
     text_sink out = sink(s);
     emit_token(s, top, start, end, host);
     if (id == TOKEN_WORD) text_mark_word(&u->text, end, &out);
     else if (size) text_push(&u->text, bytes, size, end, top->logprob[0], &out);
-    s->kept = from;
+    if (earlier < s->kept) earlier = s->kept;
+    s->kept = s->continuous ? earlier : from;
     s->decoded = end;
-    bool at_end = s->ended && from >= s->written, again = s->continuous && !at_end;
     pthread_cond_broadcast(&s->progress);
     pthread_mutex_unlock(&s->lock);
-    if (id == TOKEN_EOS && !again) finish(s, VOX_DONE_EOS, host);
-    else if (id == TOKEN_EOS) restart(s, VOX_RESTART_EOS, from, host);
-    else if (u->closing && u->position >= u->due) finish(s, VOX_DONE_END, host);
-    else if (out_of_positions(u, p, host->model->config.max_positions)) {
-        if (at_end) finish(s, VOX_DONE_END, host);
-        else restart(s, VOX_RESTART_POSITIONS, from, host);
-    }
+    go_on(s, p, from, earlier, verdict, host);
     if (!u->over) bell_notify(s->bell);
 }
 

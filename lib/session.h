@@ -4,8 +4,9 @@
  *   silence 32 frames | audio | silence (delay + 1 + 10 frames)      a frame: 80 ms
  *   prompt: BOS PAD*(32 + delay), then one token a frame, greedy
  *
- * A run ends at EOS, at the end of the audio, or at the model's last position; a
- * restart begins a new run on the audio whose words have not come out yet.
+ * A run ends at EOS, at the end of the audio, at the model's last position, or when
+ * the watch says so; a restart begins a new run on the audio whose words have not
+ * come out yet.
  */
 #ifndef VOX_SESSION_H
 #define VOX_SESSION_H
@@ -13,6 +14,7 @@
 #include "decoder.h"
 #include "encoder.h"
 #include "text.h"
+#include "watch.h"
 
 #define SESSION_EMBEDS 128       /* audio embeddings waiting for the decoder, at most */
 #define SESSION_ENCODE_FRAMES 64 /* positions of one stream in one encoder pass, at most */
@@ -41,6 +43,7 @@ typedef struct session {
     int32_t token;            /* its input token (after the prompt) */
     int32_t pads;             /* STREAMING_PAD in a row */
     text_assembler text;
+    watch watch;
     int64_t changes;          /* the stream's `changes` when intake last looked */
     bool moved;               /* something was done for it in this round */
 } session;

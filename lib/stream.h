@@ -17,7 +17,7 @@
 
 /* Audio a stream holds: what awaits the encoder, and what a restart would hear
  * again. */
-#define AUDIO_RING_SECONDS 20
+#define AUDIO_RING_SECONDS 30
 
 struct vox_stream {
     struct vox_ctx *ctx;

@@ -28,6 +28,13 @@ const endReasons = {
   [Done.ERROR]: "error",
 } as const;
 
+const restartReasons = {
+  [Restart.EOS]: "eos",
+  [Restart.POSITIONS]: "positions",
+  [Restart.SILENCE]: "silence",
+  [Restart.RUT]: "rut",
+} as const;
+
 const padded = (size: number): number => (size + 7) & ~7;
 
 /** Calls `take` with every record in the first `size` bytes. */
@@ -57,7 +64,7 @@ function decode(bytes: Uint8Array, view: DataView, at: number): EventRecord {
     case EventType.WORD:
       return { type: "word", text: text(), start, end, logprob, confidence: Math.exp(logprob) };
     case EventType.RESTART:
-      return { type: "restart", reason: id === Restart.EOS ? "eos" : "positions", at: end };
+      return { type: "restart", reason: restartReasons[id as Restart], at: end };
     case EventType.DONE:
       return { type: "end", reason: endReasons[id as Done], duration: end };
     case EventType.ERROR:

@@ -1,5 +1,5 @@
 // Options of a stream, checked and handed to the library.
-import { maxAlt } from "./abi.ts";
+import { maxAlt, maxIntervalS, minIntervalS } from "./abi.ts";
 import { VoxtralError } from "./errors.ts";
 import { type Handle, native } from "./native.ts";
 import type { StreamOptions } from "./types.ts";
@@ -14,7 +14,8 @@ function refuse(name: string, value: unknown, expected: string): never {
 export function checkOptions(options: StreamOptions, delaysMs: readonly number[]): void {
   const { delayMs, interval, alternatives, rate, channels, encoding } = options;
   if (delayMs !== undefined && !delaysMs.includes(delayMs)) refuse("delayMs", delayMs, `one of ${delaysMs.join(", ")}`);
-  if (interval !== undefined && !within(interval, 0.08, 60)) refuse("interval", interval, "0.08 to 60 seconds");
+  if (interval !== undefined && !within(interval, minIntervalS, maxIntervalS))
+    refuse("interval", interval, `${minIntervalS} to ${maxIntervalS} seconds`);
   if (alternatives !== undefined) {
     const { count, cutoff } = alternatives;
     if (!Number.isInteger(count) || !within(count, 1, maxAlt)) refuse("alternatives.count", count, `1 to ${maxAlt}`);

@@ -52,8 +52,11 @@ export type Segment = Omit<SegmentEvent, "type">;
 /** The model started afresh at `at` seconds. */
 export interface RestartEvent {
   type: "restart";
-  /** "eos": it ended the text and `continuous` is on; "positions": its last position was reached. */
-  reason: "eos" | "positions";
+  /**
+   * "positions": its last position was reached. With `continuous` also "eos": it ended
+   * the text; "silence": a minute without text; "rut": no text over what sounds like speech.
+   */
+  reason: "eos" | "positions" | "silence" | "rut";
   at: number;
 }
 
@@ -83,6 +86,8 @@ export interface Progress {
   written: number;
   encoded: number;
   decoded: number;
+  /** About how much there is, where a source tells its length. */
+  total?: number;
 }
 
 /** Float32Array is f32, Int16Array is s16; bytes are what `encoding` says. */
@@ -99,22 +104,28 @@ export type AudioSource =
   | AsyncIterable<AudioChunk>
   | Iterable<AudioChunk>;
 
-export interface StreamOptions {
+/** What raw samples are. */
+export interface RawFormat {
+  /** Sample rate in Hz, 1000..768000. Default 16000. */
+  rate?: number;
+  /** Interleaved channels, 1..64, averaged. Default 1. */
+  channels?: number;
+  /** What bytes are: "auto" (default) is any known format by its first bytes, else raw s16le 16 kHz mono. */
+  encoding?: "auto" | "f32" | "s16";
+}
+
+export interface StreamOptions extends RawFormat {
   /** Transcription delay: a multiple of 80 from 80 to 1200, or 2400. Longer hears more before it decides. Default 480. */
   delayMs?: number;
-  /** Least new audio in seconds between two runs of the encoder, 0.08..60. Small: text soon; large: cheaper. Default 2. */
+  /** Least new audio in seconds between two runs of the encoder, 0.08..10. Small: text soon; large: cheaper. Default 2. */
   interval?: number;
   /** Up to `count` tokens a position, 1..4, the best included; those with 1 - p/p_best <= cutoff (0..1). */
   alternatives?: { count: number; cutoff: number };
   /** Start again on the audio that follows an end-of-sequence token instead of ending. Default false. */
   continuous?: boolean;
   signal?: AbortSignal;
-  /** Sample rate in Hz of raw samples, 1000..768000. Default 16000. */
-  rate?: number;
-  /** Interleaved channels of raw samples, 1..64, averaged. Default 1. */
-  channels?: number;
-  /** What bytes are: "auto" (default) is WAVE by its header, else raw s16le 16 kHz mono. */
-  encoding?: "auto" | "f32" | "s16";
+  /** Takes a sentence about a source that is damaged yet transcribed as far as possible. Default: process.emitWarning(). */
+  onWarning?: (message: string) => void;
 }
 
 export interface LoadOptions {

@@ -138,7 +138,7 @@ test("wrong usage: status 2 and a sentence", async () => {
   const wrong: [string[], RegExp][] = [
     [[], /Usage: voxtral/],
     [["--no-such-option"], /unknown option/],
-    [[weather, "-I", "0"], /-I.*from 0.08 to 60/],
+    [[weather, "-I", "0"], /-I.*from 0.08 to 10/],
     [[weather, "-I", "x"], /-I/],
     [[weather, "--alt", "2"], /--alt.*from 0 to 1/],
     [[weather, "--delay", "100"], /--delay is 100; expected one of 80, 160/],

@@ -65,7 +65,7 @@ test("any split of the bytes, within samples and within the WAVE header", async 
   expect(await streamed(pieces(file, 17, 6))).toEqual(reference);
 }, 30_000);
 
-for (const interval of [0.08, 0.1, 0.5, 2, 60])
+for (const interval of [0.08, 0.1, 0.5, 2, 10])
   test(`any interval: ${interval} s`, async () => {
     expect(await streamed(pieces(samples, 3000, 7), { interval })).toEqual(reference);
   }, 30_000);

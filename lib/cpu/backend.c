@@ -76,8 +76,8 @@ bool cpu_check(cpu_backend *b, bool right, const char *op, const char *expected)
     return right;
 }
 
-/* Waking a thread costs some microseconds; a core does this much in about one. */
-#define WORK_TO_SHARE 60000.0
+/* Waking a thread costs some microseconds; a core does this much in two. */
+#define WORK_TO_SHARE 100000.0
 
 void cpu_run(cpu_backend *b, int32_t n, double work, pool_fn fn, void *user) {
     if (work >= WORK_TO_SHARE) {

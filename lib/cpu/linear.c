@@ -85,9 +85,9 @@ static void multiply(cpu_backend *b, linear_job *j) {
         j->ldx = j->packed_stride;
     }
     if (j->rows <= MATMUL_DIRECT_ROWS) {
-        int32_t most = TILE_FLOATS / MATMUL_DIRECT_ROWS, outputs = blocks(ITEM_WEIGHTS, j->depth);
+        int32_t most = TILE_FLOATS / j->rows / OUTPUT_STEP;
         j->rows_each = j->rows;
-        j->outputs_each = at_most(blocks(outputs, OUTPUT_STEP) * OUTPUT_STEP, most);
+        j->outputs_each = at_most(blocks(blocks(ITEM_WEIGHTS, j->depth), OUTPUT_STEP), most) * OUTPUT_STEP;
     } else { /* equal blocks of rows, whole register tiles */
         j->rows_each = at_most(blocks(blocks(j->rows, blocks(j->rows, MATMUL_ROWS)), 4) * 4, MATMUL_ROWS);
         j->outputs_each = MATMUL_OUTPUTS;

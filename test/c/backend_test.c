@@ -330,6 +330,7 @@ static void test_top_k(ctx *c, int32_t vocab) {
     tensor logits = make(c, DTYPE_F32, ROWS, vocab);
     float *x = tensor_host(&logits);
     for (int64_t i = 0; i < (int64_t)ROWS * vocab; i++) x[i] = roundf(x[i] * 40) / 4; /* many ties */
+    for (int32_t i = 1; i < 9 && vocab > 9; i += 3) x[2 * (int64_t)vocab + vocab / 9 * i] = 12; /* a few, far apart */
     top_tokens top[ROWS], alone;
     c->ops->begin(c->b, 9);
     c->ops->top_k(c->b, top, logits);

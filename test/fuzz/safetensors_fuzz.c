@@ -52,8 +52,8 @@ size_t fuzz_seed(int index, uint8_t *out, size_t capacity) {
         "{}",
         "{\"__metadata__\":{\"format\":\"pt\"},\"a\":{\"dtype\":\"BF16\",\"shape\":[4,8],\"data_offsets\":[0,64]}}",
         "{\"a\":{\"dtype\":\"F32\",\"shape\":[2,2],\"data_offsets\":[0,16]},\"b\":{\"dtype\":\"U8\",\"shape\":[48],\"data_offsets\":[16,64]}}",
-        "{\"x\":{\"dtype\":\"F64\",\"shape\":[],\"data_offsets\":[8,16]},\"y\":{\"dtype\":\"I64\",\"shape\":[0,9],\"data_offsets\":[8,8]},"
-        "\"z\":{\"dtype\":\"F16\",\"shape\":[1,2,3,2,2],\"data_offsets\":[16,64]},\"w\":{\"dtype\":\"BOOL\",\"shape\":[8],\"data_offsets\":[0,8]}}",
+        ("{\"x\":{\"dtype\":\"F64\",\"shape\":[],\"data_offsets\":[8,16]},\"y\":{\"dtype\":\"I64\",\"shape\":[0,9],\"data_offsets\":[8,8]},"
+        "\"z\":{\"dtype\":\"F16\",\"shape\":[1,2,3,2,2],\"data_offsets\":[16,64]},\"w\":{\"dtype\":\"BOOL\",\"shape\":[8],\"data_offsets\":[0,8]}}"),
     };
     if (index >= (int)(sizeof headers / sizeof *headers)) return 0;
     char text[512];
