@@ -16,12 +16,12 @@ export function reportTable({ machine, limits, decode, prefill, encoder, end_to_
     ),
     row([`  prompt, ${prefill.rows} positions`, fixed(prefill.ms), fixed(prefill.limit_ms), fixed(prefill.ratio)]),
     "",
-    row(["encoder", "s/s", "limit s/s", "ratio"]),
+    row(["encoder, a second", "ms", "limit ms", "ratio"]),
     ...encoder.map((e) =>
-      row([`  blocks of ${e.block_s} s`, fixed(e.s_per_s), fixed(e.limit_s_per_s), fixed(e.ratio)]),
+      row([`  blocks of ${e.block_s} s`, fixed(e.s_per_s * 1e3), fixed(e.limit_s_per_s * 1e3), fixed(e.ratio)]),
     ),
     "",
-    `end to end: ${whole.audio_s} s of audio in ${fixed(whole.s)} s, ${fixed(whole.s_per_s)} times real time`,
+    `end to end: ${whole.audio_s} s of audio in ${fixed(whole.s)} s, ${fixed(1 / whole.s_per_s)} times real time`,
     "ratio: measured time over the time that memory and arithmetic allow; 1 is the limit,",
     "below 1 only where the weights fit the caches",
   ];
