@@ -1,4 +1,4 @@
-//! The C library: lib/*.c and lib/cpu/*.c, with one object per SIMD level.
+//! The C library: lib/*.c, lib/capture/*.c and lib/cpu/*.c, with one object per SIMD level.
 
 const std = @import("std");
 const Target = std.Target;
@@ -37,7 +37,7 @@ pub const Build = struct {
 pub fn findSources(b: *std.Build) Sources {
     var generic: std.ArrayList([]const u8) = .empty;
     var simd: std.ArrayList(@typeInfo(@FieldType(Sources, "simd")).pointer.child) = .empty;
-    for ([_][]const u8{ "lib", "lib/cpu" }) |folder| {
+    for ([_][]const u8{ "lib", "lib/capture", "lib/cpu" }) |folder| {
         for (filesEndingIn(b, folder, ".c")) |path| {
             const level = for (levels) |level| {
                 if (std.mem.eql(u8, path, b.fmt("lib/cpu/kernels_{s}.c", .{level.name}))) break level;

@@ -74,7 +74,7 @@ static bool decode_pass(engine *g) {
     int32_t failed = b->ops->submit(b, &e);
     for (int32_t i = 0, row = 0, result = 0; i < n; i++) {
         row += count[i];
-        const top_tokens *mine = rows[row - 1].wants_logits ? &top[result++] : NULL;
+        top_tokens *mine = rows[row - 1].wants_logits ? &top[result++] : NULL;
         if (failed) session_fail(who[i], &e, &g->host);
         else session_decoded(who[i], count[i], mine, &g->host);
     }

@@ -108,6 +108,7 @@ static int32_t begin_run(vox_stream_t *s, int64_t from, session_host *host, vox_
     u->flushed = -1;
     text_reset(&u->text, seconds(host, from));
     watch_restart(&u->watch);
+    u->hotwords.n = 0;
     return VOX_OK;
 }
 
@@ -331,12 +332,14 @@ static void go_on(vox_stream_t *s, int64_t p, int64_t from, int64_t earlier, wat
     else if (s->continuous && !at_end && verdict == WATCH_SILENCE) restart(s, VOX_RESTART_SILENCE, from, host);
 }
 
-static void accept_token(vox_stream_t *s, const top_tokens *top, session_host *host) {
+static void accept_token(vox_stream_t *s, top_tokens *top, session_host *host) {
     session *u = &s->session;
+    if (s->hotwords) hotwords_choose(s->hotwords, &u->hotwords, host->model->tokenizer, top);
     int64_t p = u->position - 1, from = reported(s, p);
     int32_t id = top->id[0], size = 0;
     double start = seconds(host, reported(s, p - 1)), end = seconds(host, from);
     const char *bytes = tokenizer_bytes(host->model->tokenizer, id, &size);
+    if (s->hotwords) hotwords_advance(s->hotwords, &u->hotwords, bytes, size);
     u->token = id;
     u->pads = id == TOKEN_PAD ? u->pads + 1 : 0;
     int64_t frame = p - delay_frames(s->delay);
@@ -356,7 +359,7 @@ static void accept_token(vox_stream_t *s, const top_tokens *top, session_host *h
     if (!u->over) bell_notify(s->bell);
 }
 
-void session_decoded(vox_stream_t *s, int32_t n, const top_tokens *top, session_host *host) {
+void session_decoded(vox_stream_t *s, int32_t n, top_tokens *top, session_host *host) {
     s->session.moved = true;
     s->session.position += n;
     if (top) accept_token(s, top, host);

@@ -13,6 +13,7 @@
 
 #include "decoder.h"
 #include "encoder.h"
+#include "hotwords.h"
 #include "text.h"
 #include "watch.h"
 
@@ -44,6 +45,7 @@ typedef struct session {
     int32_t pads;             /* STREAMING_PAD in a row */
     text_assembler text;
     watch watch;
+    hotword_state hotwords;
     int64_t changes;          /* the stream's `changes` when intake last looked */
     bool moved;               /* something was done for it in this round */
 } session;
@@ -75,7 +77,7 @@ void session_encoded(struct vox_stream *s, int32_t positions, const session_host
 int32_t session_decode_rows(struct vox_stream *s, decoder_row *rows, int32_t room);
 /* After the pass: n rows went in; `top` is the last row's candidates, NULL if it
  * was inside the prompt. */
-void session_decoded(struct vox_stream *s, int32_t n, const top_tokens *top, session_host *host);
+void session_decoded(struct vox_stream *s, int32_t n, top_tokens *top, session_host *host);
 
 /* Ends the stream with an error. */
 void session_fail(struct vox_stream *s, const vox_error *e, session_host *host);

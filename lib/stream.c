@@ -41,6 +41,7 @@ void stream_release(vox_stream_t *s) {
     input_free(s->input);
     if (s->audio) os_unreserve(s->audio, sizeof(float) * (size_t)s->audio_capacity);
     event_ring_free(&s->events);
+    hotwords_free(s->hotwords);
     call_queue_free(s->calls);
     pthread_mutex_destroy(&s->lock);
     pthread_cond_destroy(&s->progress);
@@ -106,6 +107,19 @@ int32_t vox_stream_set_bell(vox_stream_t *s, vox_bell_t *bell) {
     s->bell = bell_retain(bell);
     pthread_mutex_unlock(&s->lock);
     return VOX_OK;
+}
+
+int32_t vox_stream_set_hotwords(vox_stream_t *s, const char *phrases, float bonus) {
+    if (!s || !phrases) return VOX_E_ARGUMENT;
+    if (!begin_setting(s)) return VOX_E_STATE;
+    hotwords *list;
+    int32_t status = hotwords_new(phrases, bonus, &list, &s->error);
+    if (!status) {
+        hotwords_free(s->hotwords);
+        s->hotwords = list;
+    }
+    pthread_mutex_unlock(&s->lock);
+    return status;
 }
 
 void vox_stream_set_alt(vox_stream_t *s, int32_t n_alt, float cutoff) {

@@ -12,6 +12,7 @@
 
 #include "bell.h"
 #include "events.h"
+#include "hotwords.h"
 #include "input.h"
 #include "session.h"
 
@@ -33,6 +34,7 @@ struct vox_stream {
     int32_t n_alt;
     float cutoff, interval;
     bool continuous;
+    hotwords *hotwords; /* NULL: none */
 
     /* Audio: sample i of the caller's stands at audio[i % audio_capacity] while
      * kept <= i < written. */

@@ -68,8 +68,11 @@ extern "C" {
 #define VOX_RING_MIN_BYTES 32768
 #define VOX_RING_MAX_BYTES 67108864
 #define VOX_DEFAULT_RING_BYTES 65536
+#define VOX_CAPTURE_RING_S 8    /* seconds of sound a capture holds for its reader */
 #define VOX_MIN_INTERVAL_S 0.08f
 #define VOX_MAX_INTERVAL_S 10.0f
+#define VOX_DEFAULT_HOTWORD_BONUS 6.0f
+#define VOX_MAX_HOTWORD_BONUS 20.0f
 
 /* Results of failed calls. */
 typedef enum vox_status {
@@ -88,6 +91,7 @@ typedef struct vox_ctx vox_ctx_t;       /* a loaded model and its engine thread 
 typedef struct vox_stream vox_stream_t; /* one transcription on a model */
 typedef struct vox_loader vox_loader_t; /* a model being loaded */
 typedef struct vox_bell vox_bell_t;     /* wakes a consumer of events */
+typedef struct vox_capture vox_capture_t; /* a sound device being recorded */
 
 /* ---- Library -------------------------------------------------------------*/
 
@@ -196,15 +200,23 @@ VOX_API int32_t vox_stream_set_ring(vox_stream_t *s, int32_t bytes);
 /* The bell to ring when this stream has news; it must outlive the stream. */
 VOX_API int32_t vox_stream_set_bell(vox_stream_t *s, vox_bell_t *bell);
 
+/* Phrases to prefer where the model hesitates between words: UTF-8, one a line, at
+ * most 1000 of at most 200 bytes; ASCII case is ignored. bonus, in nats, 0 ..
+ * VOX_MAX_HOTWORD_BONUS, is what a token that completes a phrase gains over the
+ * others (one that begins it gains in proportion); it chooses among the
+ * VOX_MAX_ALT best tokens only. On failure vox_stream_error says why. */
+VOX_API int32_t vox_stream_set_hotwords(vox_stream_t *s, const char *phrases, float bonus);
+
 /* Settings at any time. */
 
 /* Up to n_alt tokens a position (1..VOX_MAX_ALT; 1 = the best only). Token i
  * qualifies if 1 - p_i / p_0 <= cutoff, cutoff in [0, 1]. */
 VOX_API void vox_stream_set_alt(vox_stream_t *s, int32_t n_alt, float cutoff);
 
-/* enable != 0: a stream that meets EOS starts again on the audio that follows,
- * with a VOX_EVENT_RESTART, instead of ending. (A stream that reaches the
- * model's last position always does so: see docs/MODEL.md.) */
+/* enable != 0, for always-on audio: the model starts afresh, with a
+ * VOX_EVENT_RESTART, after EOS (instead of ending), after a minute without text, and
+ * when it gives no text over seconds of what sounds like speech, which it then hears
+ * again. (At the model's last position every stream does so: docs/MODEL.md.) */
 VOX_API void vox_stream_set_continuous(vox_stream_t *s, int32_t enable);
 
 /* Least new audio, in seconds, between two runs of the encoder: small = text
@@ -272,7 +284,9 @@ typedef enum vox_event_type {
 
 typedef enum vox_restart {
     VOX_RESTART_EOS = 1,      /* end-of-sequence token, continuous mode */
-    VOX_RESTART_POSITIONS = 2 /* the model's last position was reached */
+    VOX_RESTART_POSITIONS = 2, /* the model's last position was reached */
+    VOX_RESTART_SILENCE = 3, /* a minute without text, continuous mode */
+    VOX_RESTART_RUT = 4 /* no text over what sounds like speech, continuous mode */
 } vox_restart;
 
 typedef enum vox_done {
@@ -311,6 +325,54 @@ VOX_API vox_bell_t *vox_bell_init(void (*ring)(void));
 VOX_API int32_t vox_bell_arm(vox_bell_t *bell);
 /* After it returns, ring is not called again. Attached streams stay silent. */
 VOX_API void vox_bell_free(vox_bell_t *bell);
+
+/* ---- Live capture ---------------------------------------------------------
+ *
+ * Microphones, and what the computer plays ("monitors"), through the system's own
+ * libraries, opened at run time: PulseAudio (PipeWire speaks it too) or else ALSA
+ * on Linux, CoreAudio on macOS, WASAPI on Windows. Any rate and channels become
+ * 16 kHz mono.
+ *
+ *     vox_capture_t *c;
+ *     vox_capture_open("", 0, bell, &c);
+ *     while ((n = vox_capture_read(c, samples, 1600)) >= 0)
+ *         n ? vox_stream_write(s, samples, n * 4) : wait_for_the_bell();
+ *     fprintf(stderr, "%s\n", vox_capture_error(c));
+ *     vox_capture_close(c);
+ */
+
+/* Writes {"system": "pulse" | "alsa" | "coreaudio" | "wasapi", "devices": [{"id",
+ * "name", "kind": "input" | "monitor", "default": true | false, "rate",
+ * "channels"}]}; rate and channels are 0 where only opening would tell. Waits for
+ * the sound server, at most 3 s. Returns the length without NUL (call again with a
+ * larger buffer if it is >= capacity) or a vox_status. */
+VOX_API int64_t vox_capture_devices(char *json, int64_t capacity, char *error, int32_t error_capacity);
+
+/* Starts recording on a thread of its own and returns at once; a device that
+ * cannot be opened shows in vox_capture_read. device: an id, a name or a part of
+ * one; "pulse:" or "alsa:" in front chooses the sound system; NULL or empty: the
+ * system's default, followed when it moves and awaited for 5 s when it vanishes.
+ * system != 0: what the computer plays through that output. bell (may be NULL) is
+ * rung when there is something to read. */
+VOX_API int32_t vox_capture_open(const char *device, int32_t system, vox_bell_t *bell, vox_capture_t **out);
+
+/* Moves up to max samples, 16 kHz mono, and returns how many (0: none yet); when
+ * all are read and the device failed or is gone, a vox_status. Never waits. One
+ * thread at a time. */
+VOX_API int32_t vox_capture_read(vox_capture_t *c, float *samples, int32_t max);
+
+/* Samples lost so far: nobody read for VOX_CAPTURE_RING_S, or the device lost them. */
+VOX_API int64_t vox_capture_lost(vox_capture_t *c);
+
+/* Writes {"system", "device": {as in vox_capture_devices}}, or {} until the device
+ * is open. Returns the length without NUL. */
+VOX_API int32_t vox_capture_info(vox_capture_t *c, char *json, int32_t capacity);
+
+/* Why reading failed; empty if it did not. Owned by the capture. */
+VOX_API const char *vox_capture_error(vox_capture_t *c);
+
+/* Stops and releases. Does not wait: the device is free about 0.1 s later. */
+VOX_API void vox_capture_close(vox_capture_t *c);
 
 /* ---- Whole recordings (blocking) -----------------------------------------*/
 

@@ -11,8 +11,11 @@ export const eventMaxBytes = 4096;
 export const ringMinBytes = 32768;
 export const ringMaxBytes = 67108864;
 export const defaultRingBytes = 65536;
+export const captureRingS = 8;
 export const minIntervalS = 0.08;
 export const maxIntervalS = 10;
+export const defaultHotwordBonus = 6;
+export const maxHotwordBonus = 20;
 
 export const Status = {
   OK: 0,
@@ -47,6 +50,8 @@ export type EventType = (typeof EventType)[keyof typeof EventType];
 export const Restart = {
   EOS: 1,
   POSITIONS: 2,
+  SILENCE: 3,
+  RUT: 4,
 } as const;
 export type Restart = (typeof Restart)[keyof typeof Restart];
 
@@ -130,6 +135,8 @@ export const symbols = {
   vox_stream_set_ring: { args: [FFIType.ptr, FFIType.i32], returns: FFIType.i32 },
   /** int32_t (s, bell) */
   vox_stream_set_bell: { args: [FFIType.ptr, FFIType.ptr], returns: FFIType.i32 },
+  /** int32_t (s, phrases, bonus) */
+  vox_stream_set_hotwords: { args: [FFIType.ptr, FFIType.cstring, FFIType.f32], returns: FFIType.i32 },
   /** void (s, n_alt, cutoff) */
   vox_stream_set_alt: { args: [FFIType.ptr, FFIType.i32, FFIType.f32], returns: FFIType.void },
   /** void (s, enable) */
@@ -164,6 +171,20 @@ export const symbols = {
   vox_bell_arm: { args: [FFIType.ptr], returns: FFIType.i32 },
   /** void (bell) */
   vox_bell_free: { args: [FFIType.ptr], returns: FFIType.void },
+  /** int64_t (json, capacity, error, error_capacity) */
+  vox_capture_devices: { args: [FFIType.ptr, FFIType.i64_fast, FFIType.ptr, FFIType.i32], returns: FFIType.i64_fast },
+  /** int32_t (device, system, bell, out) */
+  vox_capture_open: { args: [FFIType.cstring, FFIType.i32, FFIType.ptr, FFIType.ptr], returns: FFIType.i32 },
+  /** int32_t (c, samples, max) */
+  vox_capture_read: { args: [FFIType.ptr, FFIType.ptr, FFIType.i32], returns: FFIType.i32 },
+  /** int64_t (c) */
+  vox_capture_lost: { args: [FFIType.ptr], returns: FFIType.i64_fast },
+  /** int32_t (c, json, capacity) */
+  vox_capture_info: { args: [FFIType.ptr, FFIType.ptr, FFIType.i32], returns: FFIType.i32 },
+  /** const char * (c) */
+  vox_capture_error: { args: [FFIType.ptr], returns: FFIType.cstring },
+  /** void (c) */
+  vox_capture_close: { args: [FFIType.ptr], returns: FFIType.void },
   /** char * (ctx, wav_path) */
   vox_transcribe: { args: [FFIType.ptr, FFIType.cstring], returns: FFIType.ptr },
   /** char * (ctx, samples, n_samples) */

@@ -1,6 +1,6 @@
 // Options of a stream, checked and handed to the library.
-import { maxAlt, maxIntervalS, minIntervalS } from "./abi.ts";
-import { VoxtralError } from "./errors.ts";
+import { defaultHotwordBonus, maxAlt, maxIntervalS, minIntervalS } from "./abi.ts";
+import { statusError, VoxtralError } from "./errors.ts";
 import { type Handle, native } from "./native.ts";
 import type { StreamOptions } from "./types.ts";
 
@@ -32,9 +32,16 @@ export function checkOptions(options: StreamOptions, delaysMs: readonly number[]
 /** Sets a new stream up. */
 export function configure(stream: Handle, options: StreamOptions, delaysMs: readonly number[]): void {
   checkOptions(options, delaysMs);
-  const { delayMs, interval, alternatives, continuous } = options;
+  const { delayMs, interval, alternatives, continuous, hotwords } = options;
   if (delayMs !== undefined) native().vox_stream_set_delay(stream, delayMs);
   if (interval !== undefined) native().vox_set_processing_interval(stream, interval);
   if (alternatives !== undefined) native().vox_stream_set_alt(stream, alternatives.count, alternatives.cutoff);
   if (continuous) native().vox_stream_set_continuous(stream, 1);
+  if (hotwords !== undefined) setHotwords(stream, hotwords);
+}
+
+function setHotwords(stream: Handle, hotwords: NonNullable<StreamOptions["hotwords"]>): void {
+  const { phrases, bonus } = "phrases" in hotwords ? hotwords : { phrases: hotwords, bonus: defaultHotwordBonus };
+  const status = native().vox_stream_set_hotwords(stream, phrases.join("\n"), bonus);
+  if (status < 0) throw statusError(status, native().vox_stream_error(stream) ?? "");
 }
