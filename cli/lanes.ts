@@ -1,7 +1,5 @@
 // Several transcriptions at once, printed in order: the first unfinished one goes
 // straight out, the others wait for their turn.
-import { write } from "./terminal.ts";
-
 type Piece = ["out" | "err", string];
 
 /** Where one of the transcriptions prints. */
@@ -9,10 +7,11 @@ export interface Lane {
   print(to: "out" | "err", text: string): Promise<void>;
 }
 
-/** Runs job(i, lane) for i < count, at most `width` at a time. */
+/** Runs job(i, lane) for i < count, at most `width` at a time; `show` puts what they print in order. */
 export async function inLanes(
   count: number,
   width: number,
+  show: (to: "out" | "err", text: string) => Promise<void>,
   job: (i: number, lane: Lane) => Promise<void>,
 ): Promise<void> {
   const waiting: Piece[][] = Array.from({ length: count }, () => []);
@@ -23,7 +22,7 @@ export async function inLanes(
   const laneOf = (i: number): Lane => ({
     async print(to, text) {
       if (text === "") return;
-      if (i === current) await write(to, text);
+      if (i === current) await show(to, text);
       else waiting[i]?.push([to, text]);
     },
   });
@@ -32,7 +31,7 @@ export async function inLanes(
   async function advance(): Promise<void> {
     while (finished[current]) {
       const said = waiting[current + 1] ?? [];
-      for (let piece = said.shift(); piece; piece = said.shift()) await write(...piece);
+      for (let piece = said.shift(); piece; piece = said.shift()) await show(...piece);
       current++;
     }
   }

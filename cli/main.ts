@@ -2,8 +2,10 @@
 import { Command, CommanderError } from "commander";
 import packageJson from "../package.json" with { type: "json" };
 import { benchCommand } from "./bench.ts";
+import { devicesCommand } from "./devices.ts";
 import { infoCommand } from "./info.ts";
 import { inspectCommand } from "./inspect.ts";
+import { listenCommand } from "./listen.ts";
 import { complain, ExitCode, onClosedOutput } from "./terminal.ts";
 import { transcribeCommand } from "./transcribe.ts";
 
@@ -15,6 +17,8 @@ export async function main(argv: string[] = process.argv.slice(2)): Promise<void
     .helpOption("-h, --help", "print this help")
     .enablePositionalOptions()
     .addCommand(transcribeCommand(new Command("transcribe")), { hidden: true })
+    .addCommand(listenCommand())
+    .addCommand(devicesCommand())
     .addCommand(infoCommand())
     .addCommand(inspectCommand())
     .addCommand(benchCommand())

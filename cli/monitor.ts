@@ -11,8 +11,9 @@ export const symbols = {
   slowText: "▸",
   silence: "▫",
   slowSilence: "▹",
-  restart: { eos: "↺", positions: "⟳", silence: "↻", rut: "⤾" },
 } as const;
+
+const restarts = { eos: "↺", positions: "⟳", silence: "↻", rut: "⤾" } as const;
 
 /** Tells from the events and the progress what the model has just done. */
 export class Monitor {
@@ -35,7 +36,7 @@ export class Monitor {
       this.#steps++;
       if (event.bytes.length > 0) this.#textSteps++;
     } else if (event.type === "restart") {
-      seen += this.#decoded() + symbols.restart[event.reason];
+      seen += this.#decoded() + restarts[event.reason];
       this.#prefilled = false;
     } else if (event.type === "done") seen += this.#decoded();
     return seen;

@@ -1,6 +1,6 @@
 // Options that several commands share, and parsers of their values.
 import { type Command, InvalidArgumentError, Option } from "commander";
-import { type LoadOptions, Voxtral } from "../src/index.ts";
+import { type LoadOptions, type StreamOptions, Voxtral, VoxtralError } from "../src/index.ts";
 import { Status } from "./terminal.ts";
 
 /** Loads shorter than this show no progress. */
@@ -23,6 +23,18 @@ export function numberIn(low: number, high: number, whole = false): (text: strin
   };
 }
 
+/** A parser of lists of names, separated by commas; options that repeat add up. */
+export function namesAmong<Name extends string>(known: readonly Name[]): (text: string, before?: Name[]) => Name[] {
+  return (text, before = []) => {
+    const names = text.split(",").map((name) => {
+      const found = known.find((one) => one === name.trim());
+      if (found === undefined) throw new InvalidArgumentError(`It must be one or more of ${known.join(", ")}.`);
+      return found;
+    });
+    return [...new Set([...before, ...names])];
+  };
+}
+
 export function addModelOptions(command: Command): Command {
   return command
     .option(
@@ -36,6 +48,21 @@ export function addModelOptions(command: Command): Command {
         .default("auto"),
     )
     .option("--threads <n>", "threads of the CPU backend; 0: one per core", numberIn(0, 1024, true), 0);
+}
+
+/** Adds --hotwords. */
+export function addHotwords(command: Command): Command {
+  return command.option("--hotwords <file>", "phrases to prefer where the model hesitates between words, one a line");
+}
+
+/** The stream option that --hotwords stands for. */
+export async function hotwordsOf(file: string | undefined): Promise<Pick<StreamOptions, "hotwords">> {
+  if (file === undefined) return {};
+  try {
+    return { hotwords: (await Bun.file(file).text()).split("\n") };
+  } catch (error) {
+    throw new VoxtralError("io", `${file}: the hotwords cannot be read`, { cause: error });
+  }
 }
 
 /** Loads the model that the options name; progress on a terminal if it takes long. */

@@ -1,49 +1,16 @@
-// What the events of one file become on stdout.
-import type { Alternative, VoxtralEvent } from "../src/index.ts";
+// How transcripts look: documents as the package formats them, and text made for people:
+// with candidates, or shaded by confidence.
 
-export interface Printer {
-  /** What an event adds to the output. */
-  print(event: VoxtralEvent): string;
-  /** What ends it; incomplete: the transcription failed or was stopped. */
-  end(complete: boolean): string;
-}
-
-export type Format = "text" | "json" | "tokens";
-
-/** Takes the spaces before the first word away. */
-class Start {
-  #open = true;
-
-  trim(text: string): string {
-    if (!this.#open) return text;
-    const trimmed = text.replace(/^ +/, "");
-    if (trimmed !== "") this.#open = false;
-    return trimmed;
-  }
-
-  get printed(): boolean {
-    return !this.#open;
-  }
-}
-
-class TextPrinter implements Printer {
-  readonly #start = new Start();
-
-  print(event: VoxtralEvent): string {
-    return event.type === "text" ? this.#start.trim(event.text) : "";
-  }
-
-  end(complete: boolean): string {
-    return complete || this.#start.printed ? "\n" : "";
-  }
-}
+import { Start } from "../src/formats/text.ts";
+import { type Alternative, type FormatName, type Formatter, formatter, type VoxtralEvent } from "../src/index.ts";
+import { joinWords } from "../src/script.ts";
 
 /** Text with the candidates in place: "the[ V| Vo]ox". */
-class AlternativesPrinter implements Printer {
+class AlternativesPrinter implements Formatter {
   readonly #start = new Start();
   #decoder = new TextDecoder("utf-8", { ignoreBOM: true });
 
-  print(event: VoxtralEvent): string {
+  push(event: VoxtralEvent): string {
     if (event.type !== "token" || event.bytes.length === 0) return "";
     const others = event.alternatives?.filter((other) => other.bytes.length > 0) ?? [];
     if (others.length === 0) return this.#start.trim(this.#decoder.decode(event.bytes, { stream: true }));
@@ -59,51 +26,40 @@ class AlternativesPrinter implements Printer {
 
 const spelled = ({ bytes }: Alternative): string => new TextDecoder("utf-8", { ignoreBOM: true }).decode(bytes);
 
-class TokensPrinter implements Printer {
-  #first = true;
+/** Colours of words that are as sure as this, by the codes of terminals. */
+const shades: [least: number, code: string][] = [
+  [0.9, "32"],
+  [0.7, "33"],
+  [0.5, "38;5;208"],
+  [0, "31"],
+];
 
-  print(event: VoxtralEvent): string {
-    if (event.type !== "token") return "";
-    const space = this.#first ? "" : " ";
-    this.#first = false;
-    return `${space}${event.id}`;
+/** Words as they are finished, green to red. */
+class ShadedPrinter implements Formatter {
+  #last: string | undefined;
+
+  push(event: VoxtralEvent): string {
+    if (event.type !== "word") return "";
+    const { text, confidence } = event;
+    const before = this.#last === undefined ? "" : joinWords([this.#last, text]).slice(this.#last.length, -text.length);
+    this.#last = text;
+    const code = shades.find(([least]) => confidence >= least)?.[1] ?? "31";
+    return `${before}\x1b[${code}m${text}\x1b[0m`;
   }
 
   end(complete: boolean): string {
-    return complete || !this.#first ? "\n" : "";
+    return complete || this.#last !== undefined ? "\n" : "";
   }
 }
 
-class JsonPrinter implements Printer {
-  #text = "";
-  #duration = 0;
-  readonly #words: object[] = [];
-  readonly #tokens: object[] = [];
-  readonly #model: string;
-
-  constructor(model: string) {
-    this.#model = model;
-  }
-
-  print(event: VoxtralEvent): string {
-    if (event.type === "text") this.#text += event.text;
-    else if (event.type === "word") this.#words.push({ word: event.text, start: event.start, end: event.end });
-    else if (event.type === "token") {
-      const { id, text = "", start, end, logprob } = event;
-      this.#tokens.push({ id, text, start, end, logprob });
-    } else if (event.type === "done") this.#duration = event.duration;
-    return "";
-  }
-
-  end(complete: boolean): string {
-    if (!complete && this.#tokens.length === 0) return "";
-    const text = this.#text.trim();
-    return `${JSON.stringify({ text, duration: this.#duration, model: this.#model, words: this.#words, tokens: this.#tokens })}\n`;
-  }
+export interface Looks {
+  alternatives: boolean;
+  shaded: boolean;
+  model: string;
 }
 
-export function newPrinter(format: Format, alternatives: boolean, model: string): Printer {
-  if (format === "json") return new JsonPrinter(model);
-  if (format === "tokens") return new TokensPrinter();
-  return alternatives ? new AlternativesPrinter() : new TextPrinter();
+export function newPrinter(format: FormatName, { alternatives, shaded, model }: Looks): Formatter {
+  if (format === "text" && alternatives) return new AlternativesPrinter();
+  if (format === "text" && shaded) return new ShadedPrinter();
+  return formatter(format, { model });
 }

@@ -1,48 +1,71 @@
-import { type Command, Option } from "commander";
+import type { Command } from "commander";
 import { defaultDelayMs, defaultIntervalS, maxIntervalS, minIntervalS } from "../src/abi.ts";
-import { type AudioSource, type StreamOptions, type Voxtral, VoxtralError, type VoxtralEvent } from "../src/index.ts";
+import {
+  formatNames,
+  type Progress,
+  type StreamOptions,
+  type Voxtral,
+  VoxtralError,
+  type VoxtralEvent,
+} from "../src/index.ts";
+import { type Input, inputsOf } from "./inputs.ts";
 import { inLanes, type Lane } from "./lanes.ts";
+import { listenInstead } from "./listen.ts";
 import { Monitor } from "./monitor.ts";
-import { addModelOptions, loadModel, type ModelOptions, numberIn } from "./options.ts";
-import { type Format, newPrinter } from "./printers.ts";
-import { ExitCode, Interrupt, Status, sentence } from "./terminal.ts";
+import {
+  addHotwords,
+  addModelOptions,
+  hotwordsOf,
+  loadModel,
+  type ModelOptions,
+  namesAmong,
+  numberIn,
+} from "./options.ts";
+import { Documents, makeFolder, type OutputOptions, type Target, targetsOf } from "./output.ts";
+import { newPrinter } from "./printers.ts";
+import { ProgressLine } from "./progress.ts";
+import { ExitCode, Interrupt, sentence, write } from "./terminal.ts";
 
 /** Files transcribed at the same time: they share every read of the weights. */
 const filesAtOnce = 4;
 /** Candidates that --alt shows at a position, the best included. */
 const shownAlternatives = 3;
-const progressMs = 200;
 
-interface Options extends ModelOptions {
+interface Options extends ModelOptions, OutputOptions {
   input?: string[];
   stdin?: true;
+  fromMic?: true;
   interval: number;
   delay: number;
   alt?: number;
   continuous?: true;
-  format: Format;
+  hotwords?: string;
+  color?: true;
   silent?: true;
   debug?: true;
   monitor?: true;
 }
 
-interface Input {
-  name: string;
-  source: () => AudioSource;
-  live: boolean;
+interface Job {
+  input: Input;
+  targets: Target[];
 }
 
 const examples = `
 Examples:
   voxtral recording.wav                       text as it is recognised
-  voxtral a.wav b.wav > text.txt              several files, one line each
-  ffmpeg -i talk.mp3 -f s16le -ar 16000 -ac 1 - 2>/dev/null | voxtral --stdin
+  voxtral a.mp3 b.opus > text.txt             several files, one line each
+  voxtral talk.mp4 -o talk.srt                subtitles
+  voxtral recordings --output-dir text --format text,srt,json
+  curl -s https://example.com/talk.mp3 | voxtral -
   arecord -f S16_LE -r 16000 -c 1 | voxtral --stdin -I 0.5
   voxtral recording.wav --alt 0.5             with near alternatives: the[ V| Vo]ox
   voxtral recording.wav --format json | jq .words
 
-Audio: WAVE files of any rate and channels; on standard input also raw signed
-16-bit little-endian samples, 16 kHz mono. Other formats: through ffmpeg.
+Audio: WAVE, MP3, FLAC, Ogg (Opus, Vorbis, FLAC) and WebM (Opus) of any rate and
+channels; MP4, M4A, Matroska and others through ffmpeg, if it is installed. What a
+file holds is told from its content. On standard input also raw signed 16-bit
+little-endian samples, 16 kHz mono. A folder is its audio files, a URL is fetched.
 
 --monitor writes to standard error: ▶ the encoder ran, · prompt, ▪ text, ▫ silence
 (▸ ▹ slower than speech), restarts: ↺ end of text, ⟳ last position, ↻ silence, ⤾ rut.
@@ -55,12 +78,13 @@ library, to diagnose.`;
 export function transcribeCommand(command: Command): Command {
   command
     .description("Transcribes speech to text, locally.")
-    .argument("[files...]", "WAVE files; - is standard input")
-    .option("-i, --input <file>", "a WAVE file, like an argument", (file: string, files: string[] = []) => [
+    .argument("[files...]", "audio files, folders or URLs; - is standard input")
+    .option("-i, --input <file>", "an audio file, like an argument", (file: string, files: string[] = []) => [
       ...files,
       file,
     ])
-    .option("--stdin", "read standard input: WAVE, or raw s16le 16 kHz mono")
+    .option("--stdin", "read standard input: audio, or raw s16le 16 kHz mono")
+    .option("--from-mic", 'the default microphone, as "voxtral listen"')
     .option(
       "-I, --interval <seconds>",
       "least new audio between two runs of the encoder: small = text soon, large = cheaper",
@@ -74,36 +98,46 @@ export function transcribeCommand(command: Command): Command {
       defaultDelayMs,
     )
     .option("--alt <cutoff>", "show alternative tokens with 1 - p/p_best <= cutoff (0..1) in brackets", numberIn(0, 1))
-    .option("--continuous", "start again after an end-of-sequence token (always so for standard input)")
-    .addOption(
-      new Option("--format <format>", "text; json: one object a file with words and tokens; tokens: every generated id")
-        .choices(["text", "json", "tokens"])
-        .default("text"),
-    );
-  return addModelOptions(command)
+    .option(
+      "--continuous",
+      "audio without end: start afresh at the end of text, in silence and in ruts (always so for standard input)",
+    )
+    .option("--format <names>", `one or more of ${formatNames.join(", ")} (default: text)`, namesAmong(formatNames))
+    .option("-o, --output <file>", "write to this file; without --format its name tells the format")
+    .option("--output-dir <dir>", "write a file for every input and format into this folder")
+    .option("--color", "shade words by confidence, green to red");
+  return addModelOptions(addHotwords(command))
     .option("--silent", "nothing on standard error but errors")
     .option("--monitor", "symbols on standard error that show what the model does")
     .option("--debug", "every event on standard error")
     .addHelpText("after", examples)
-    .action((files: string[], options: Options) => transcribe(inputsOf(files, options, command), options, command));
+    .action((files: string[], options: Options) =>
+      options.fromMic ? listenInstead(files, options, command) : transcribe(files, options, command),
+    );
 }
 
-function inputsOf(files: string[], options: Options, command: Command): Input[] {
+/** The inputs and what becomes of each. */
+async function plan(files: string[], options: Options, command: Command): Promise<Job[]> {
   const names = [...(options.input ?? []), ...files, ...(options.stdin ? ["-"] : [])];
   const usage = (message: string): never => command.error(`error: ${message}`, { exitCode: ExitCode.usage });
   if (names.length === 0) command.help({ error: true });
   if (options.stdin && names.length > 1) usage("--stdin and files exclude each other");
   if (names.filter((name) => name === "-").length > 1) usage("standard input (-) can be read only once");
-  if (options.alt !== undefined && options.format === "tokens") usage("--alt goes with --format text");
   if (names.includes("-") && process.stdin.isTTY) usage("standard input is a terminal: pipe audio into it");
-  return names.map((name) =>
-    name === "-"
-      ? { name: "standard input", source: () => Bun.stdin.stream(), live: true }
-      : { name, source: () => name, live: false },
-  );
+  const inputs = await inputsOf(names);
+  const targets = targetsOf(inputs, options, usage);
+  const has = (test: (target: Target) => boolean): boolean => targets.flat().some(test);
+  if (options.alt !== undefined && !has(({ format }) => format === "text" || format === "json"))
+    usage("--alt goes with --format text or json");
+  if (options.color && (options.alt !== undefined || !has(({ format, path }) => format === "text" && !path)))
+    usage("--color goes with text on standard output, without --alt");
+  return inputs.map((input, i) => ({ input, targets: targets[i] ?? [] }));
 }
 
-async function transcribe(inputs: Input[], options: Options, command: Command): Promise<void> {
+async function transcribe(files: string[], options: Options, command: Command): Promise<void> {
+  const jobs = await plan(files, options, command);
+  if (options.outputDir !== undefined) await makeFolder(options.outputDir);
+  const hotwords = await hotwordsOf(options.hotwords);
   using interrupt = new Interrupt();
   const { signal } = interrupt;
   let model: Voxtral;
@@ -119,44 +153,60 @@ async function transcribe(inputs: Input[], options: Options, command: Command): 
     command.error(`error: --delay is ${options.delay}; expected one of ${delaysMs.join(", ")}`, {
       exitCode: ExitCode.usage,
     });
-  await inLanes(inputs.length, filesAtOnce, async (i, lane) => {
-    if (!signal.aborted) await transcribeOne(model, inputs[i] as Input, options, lane, signal);
+  const onTerminal = process.stdout.isTTY && jobs.some(({ targets }) => targets.some(({ path }) => path === undefined));
+  const quiet = options.silent || options.monitor || options.debug || onTerminal;
+  using line = new ProgressLine(!quiet, jobs.length);
+  const show = (to: "out" | "err", text: string): Promise<void> => {
+    line.clear();
+    return write(to, text);
+  };
+  await inLanes(jobs.length, filesAtOnce, show, async (i, lane) => {
+    if (signal.aborted) return;
+    const running = (progress: () => Progress): void => line.start(i, jobs[i]?.input.name ?? "", progress);
+    const { input, targets } = jobs[i] as Job;
+    const how = { ...streamOptions(options, input, signal), ...hotwords };
+    await transcribeOne(model, { input, targets }, how, options, lane, running);
+    line.end(i);
   });
 }
 
 async function transcribeOne(
   model: Voxtral,
-  input: Input,
+  { input, targets }: Job,
+  how: StreamOptions,
   options: Options,
   lane: Lane,
-  signal: AbortSignal,
+  running: (progress: () => Progress) => void,
 ): Promise<void> {
   const start = performance.now();
-  const printer = newPrinter(options.format, options.alt !== undefined, model.info.model);
+  const looks = { alternatives: options.alt !== undefined, model: model.info.model };
+  const documents = new Documents((text) => lane.print("out", text));
   const monitor = options.monitor && new Monitor();
-  using status = new Status(!options.silent && !options.monitor && !options.debug && !process.stdout.isTTY);
   let duration = 0;
   let complete = false;
   let failure: unknown;
-  let timer: Timer | undefined;
   try {
-    const transcription = model.transcribe(input.source(), streamOptions(options, input, signal));
-    timer = setInterval(() => status.show(`${input.name}: ${transcription.progress.decoded.toFixed(1)} s`), progressMs);
+    for (const { format, path } of targets)
+      await documents.add(newPrinter(format, { ...looks, shaded: options.color === true && !path }), path);
+    const transcription = model.transcribe(input.source(), {
+      ...how,
+      onWarning: (message) => void (options.silent || lane.print("err", `voxtral: warning: ${message}\n`)),
+    });
+    running(() => transcription.progress);
     for await (const event of transcription) {
-      await lane.print("out", printer.print(event));
+      await documents.push(event);
       if (monitor) await lane.print("err", monitor.see(event, transcription.progress));
       if (options.debug) await lane.print("err", `${debugLine(event)}\n`);
       if (event.type === "done") ({ duration } = event);
     }
+    await documents.commit();
     complete = true;
   } catch (error) {
     failure = error;
+    await documents.discard();
   }
-  clearInterval(timer);
-  status.clear();
-  await lane.print("out", printer.end(complete));
   if (monitor) await lane.print("err", "\n");
-  if (failure !== undefined && !signal.aborted) {
+  if (failure !== undefined && !how.signal?.aborted) {
     process.exitCode = ExitCode.failure;
     await lane.print("err", `voxtral: ${errorLine(input, failure)}\n`);
   } else if (complete && !options.silent)

@@ -8,6 +8,26 @@
  *       if (event.type === "text") process.stdout.write(event.text);
  */
 export { VoxtralError, type VoxtralErrorCode } from "./errors.ts";
+export {
+  extensions,
+  type FormatName,
+  type FormatOptions,
+  type Formatter,
+  format,
+  formatNames,
+  formatter,
+} from "./formats/index.ts";
+export {
+  type LagEvent,
+  Listening,
+  type ListenOptions,
+  type LiveEvent,
+  type LiveSource,
+  type LiveState,
+  listen,
+  type SpeechEvent,
+} from "./listen.ts";
+export { type Device, type Devices, devices, Microphone, type MicrophoneOptions, microphone } from "./microphone.ts";
 export { VoxtralStream } from "./stream.ts";
 export { inspect, systemInfo, version } from "./system.ts";
 export { Transcription } from "./transcription.ts";

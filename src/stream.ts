@@ -5,8 +5,8 @@ import { decodeEvents, type EventRecord } from "./events.ts";
 import { type Handle, native } from "./native.ts";
 import { configure } from "./options.ts";
 import { type Consumer, pump } from "./pump.ts";
-import { Segmenter } from "./segments.ts";
-import type { AudioChunk, Progress, StreamOptions, VoxtralEvent } from "./types.ts";
+import { Segmenter, splitWord } from "./segments.ts";
+import type { AudioChunk, Progress, RawFormat, StreamOptions, VoxtralEvent } from "./types.ts";
 
 /** Events held here; more stay in the native ring, whose fullness stops the model. */
 const queueLimit = 1024;
@@ -73,12 +73,13 @@ export class VoxtralStream implements AsyncIterable<VoxtralEvent>, AsyncDisposab
 
   /**
    * Appends audio; resolves when all of it is taken, so awaiting keeps pace with the
-   * model. The chunk must not change until then. The first chunk fixes the format.
+   * model. The chunk must not change until then. The first chunk fixes the format:
+   * `raw` says what its samples are where the stream's options do not.
    */
-  write(chunk: AudioChunk): Promise<void> {
+  write(chunk: AudioChunk, raw: RawFormat = this.#options): Promise<void> {
     return this.#inTurn(async () => {
       this.#assertWritable();
-      this.#useFormat(checkChunk(chunk));
+      this.#useFormat(checkChunk(chunk), raw);
       await this.#give(chunkBytes(chunk));
     });
   }
@@ -185,8 +186,8 @@ export class VoxtralStream implements AsyncIterable<VoxtralEvent>, AsyncDisposab
     await (this.#room ??= Promise.withResolvers()).promise;
   }
 
-  #useFormat(chunk: AudioChunk): void {
-    const format = chunkFormat(chunk, this.#options);
+  #useFormat(chunk: AudioChunk, raw: RawFormat): void {
+    const format = chunkFormat(chunk, raw);
     const fixed = this.#format;
     if (fixed === undefined) {
       this.#check(native().vox_stream_set_input(this.#assertWritable(), format.encoding, format.rate, format.channels));
@@ -233,7 +234,12 @@ export class VoxtralStream implements AsyncIterable<VoxtralEvent>, AsyncDisposab
     switch (record.type) {
       case "word": {
         const { type: _, ...word } = record;
-        this.#queue.push(...this.#segmenter.breakBefore(word), record, ...this.#segmenter.push(word));
+        for (const part of splitWord(word))
+          this.#queue.push(
+            ...this.#segmenter.breakBefore(part),
+            { type: "word", ...part },
+            ...this.#segmenter.push(part),
+          );
         break;
       }
       case "restart":

@@ -1,8 +1,9 @@
-import { openReader, type Reader } from "./audio/reader.ts";
-import { checkedReader } from "./audio/sniff.ts";
+import { type AudioReader, decodedReader, type Warn } from "./audio/decode.ts";
+import { openReader } from "./audio/reader.ts";
 import { VoxtralError } from "./errors.ts";
+import { Collector } from "./formats/collect.ts";
 import type { VoxtralStream } from "./stream.ts";
-import type { AudioSource, Progress, Segment, StreamOptions, Token, Transcript, VoxtralEvent, Word } from "./types.ts";
+import type { AudioSource, Progress, StreamOptions, Transcript, VoxtralEvent } from "./types.ts";
 
 /**
  * A source being transcribed: iterate its events, or await result(). Either starts
@@ -12,7 +13,9 @@ export class Transcription implements AsyncIterable<VoxtralEvent> {
   readonly #open: () => VoxtralStream;
   readonly #source: AudioSource;
   readonly #auto: boolean;
+  readonly #warn: Warn;
   #stream: VoxtralStream | undefined;
+  #reader: AudioReader | undefined;
   #consumed = false;
 
   /** Use Voxtral.transcribe(). */
@@ -20,11 +23,14 @@ export class Transcription implements AsyncIterable<VoxtralEvent> {
     this.#open = open;
     this.#source = source;
     this.#auto = (options.encoding ?? "auto") === "auto";
+    this.#warn = options.onWarning ?? ((message) => process.emitWarning(message, "VoxtralWarning"));
   }
 
-  /** Seconds of audio taken, encoded and decoded so far. */
+  /** Seconds of audio taken, encoded and decoded so far, and about how many there are. */
   get progress(): Progress {
-    return this.#stream?.progress ?? { written: 0, encoded: 0, decoded: 0 };
+    const progress = this.#stream?.progress ?? { written: 0, encoded: 0, decoded: 0 };
+    const fraction = this.#reader?.fraction?.();
+    return fraction ? { ...progress, total: progress.written / fraction } : progress;
   }
 
   [Symbol.asyncIterator](): AsyncGenerator<VoxtralEvent, void, void> {
@@ -36,26 +42,17 @@ export class Transcription implements AsyncIterable<VoxtralEvent> {
 
   /** The whole transcript. */
   async result(): Promise<Transcript> {
-    let text = "";
-    let duration = 0;
-    const words: Word[] = [];
-    const segments: Segment[] = [];
-    const tokens: Token[] = [];
-    for await (const { type, ...event } of this) {
-      if (type === "text") text += (event as { text: string }).text;
-      else if (type === "word") words.push(event as Word);
-      else if (type === "segment") segments.push(event as Segment);
-      else if (type === "token") tokens.push(event as Token);
-      else if (type === "done") ({ duration } = event as { duration: number });
-    }
-    return { text: text.trim(), words, segments, tokens, duration };
+    const collector = new Collector();
+    for await (const event of this) collector.push(event);
+    return collector.transcript;
   }
 
   async *#run(): AsyncGenerator<VoxtralEvent, void, void> {
-    let reader: Reader | undefined;
+    let reader: AudioReader | undefined;
     try {
-      reader = openReader(this.#source);
-      if (this.#auto) reader = checkedReader(reader);
+      const source = openReader(this.#source);
+      reader = this.#auto ? decodedReader(source, this.#warn) : source;
+      this.#reader = reader;
       using stream = this.#open();
       this.#stream = stream;
       void feed(reader, stream);
@@ -69,11 +66,11 @@ export class Transcription implements AsyncIterable<VoxtralEvent> {
 }
 
 /** Writes all that the reader gives; its failure becomes the stream's. */
-async function feed(reader: Reader, stream: VoxtralStream): Promise<void> {
+async function feed(reader: AudioReader, stream: VoxtralStream): Promise<void> {
   try {
     for (let chunk = await reader.read(); chunk !== undefined; chunk = await reader.read()) {
       if (stream.ended) return; // closed, or the model has ended the text
-      await stream.write(chunk);
+      await stream.write(chunk, reader.raw?.());
     }
     await stream.end();
   } catch (error) {

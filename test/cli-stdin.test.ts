@@ -1,6 +1,6 @@
 import { expect, test } from "bun:test";
 import { Voxtral } from "../src/index.ts";
-import { nano, runCli, sample, samplesOf, startCli } from "./helpers.ts";
+import { media, nano, runCli, sample, samplesOf, startCli } from "./helpers.ts";
 
 const file = sample("timer.wav");
 const bytes = await Bun.file(file).bytes();
@@ -55,9 +55,11 @@ test("nothing on stdin is an empty transcript", async () => {
   expect(await runCli(["--stdin", "--silent"], new Uint8Array(0))).toEqual({ out: "\n", err: "", code: 0 });
 });
 
-test("compressed audio on stdin: one sentence, status 1", async () => {
-  const run = await runCli(["--stdin"], Buffer.from("OggS\0\x02\0\0\0\0\0\0\0\0\0\0\0\0\0\0"));
-  expect(run.err).toStartWith("voxtral: standard input: not WAVE or raw samples (it looks like Ogg)");
+test("compressed audio on stdin: transcribed; damaged: one sentence, status 1", async () => {
+  const { out, code } = await runCli(["-", "--silent"], Bun.file(media("digits.opus")));
+  expect([out, code]).toEqual(["one two three four five six seven eight nine zero\n", 0]);
+  const run = await runCli(["--stdin"], Buffer.from("fLaC\0\x02\0\0\0\0\0\0\0\0\0\0\0\0\0\0"));
+  expect(run.err).toStartWith("voxtral: standard input: FLAC without sound");
   expect(run.err.trimEnd()).not.toContain("\n");
   expect([run.out, run.code]).toEqual(["", 1]);
 });

@@ -50,15 +50,14 @@ test("a bad file among good ones: they are transcribed, the exit status is 1", a
   expect(run.code).toBe(1);
 });
 
-test("a file that is not WAVE: one sentence with the way out", async () => {
+test("a file that is no audio: one sentence", async () => {
   const folder = await mkdtemp(join(tmpdir(), "voxtral-cli-"));
   try {
     const path = join(folder, "recording.mp3");
-    await writeFile(path, "ID3\x04\0\0\0\0\0\0\0\0\0\0");
+    await writeFile(path, "nothing to hear");
     const run = await runCli([path]);
     expect(run.out).toBe("");
-    expect(run.err).toStartWith(`voxtral: ${path}: not a WAVE file (it looks like MP3)`);
-    expect(run.err).toContain("ffmpeg -i");
+    expect(run.err).toStartWith(`voxtral: ${path}: not audio of a known format; expected WAVE, MP3, `);
     expect(run.err.trimEnd()).not.toContain("\n");
     expect(run.code).toBe(1);
   } finally {
@@ -72,12 +71,13 @@ test("--format json: one object a file", async () => {
     .trimEnd()
     .split("\n")
     .map((line) => JSON.parse(line));
-  const { text, duration, words, tokens } = results.weather;
+  const { text, duration, segments, words, tokens } = results.weather;
   expect(first).toEqual({
     text,
     duration,
     model: "nano",
-    words: words.map(({ text: word, start, end }) => ({ word, start, end })),
+    segments: segments.map(({ start, end, text: said }) => ({ start, end, text: said })),
+    words: words.map(({ text: word, start, end, logprob }) => ({ word, start, end, logprob })),
     tokens: tokens.map(({ id, text: spelled = "", start, end, logprob }) => ({
       id,
       text: spelled,
@@ -111,7 +111,7 @@ test("--delay and -I reach the model", async () => {
   const late = results.late.tokens.map(({ id }) => id).join(" ");
   expect(late).not.toBe(results.weather.tokens.map(({ id }) => id).join(" "));
   expect(await ids("--delay", "2400")).toBe(late);
-  expect(await ids("-I", "0.1")).toBe(await ids("-I", "30"));
+  expect(await ids("-I", "0.1")).toBe(await ids("-I", "10"));
 });
 
 test("--monitor: symbols on stderr, the text untouched", async () => {
@@ -143,7 +143,7 @@ test("wrong usage: status 2 and a sentence", async () => {
     [[weather, "--alt", "2"], /--alt.*from 0 to 1/],
     [[weather, "--delay", "100"], /--delay is 100; expected one of 80, 160/],
     [[weather, "--delay", "5000"], /--delay/],
-    [[weather, "--format", "xml"], /text, json, tokens/],
+    [[weather, "--format", "xml"], /text, json, .*tokens/],
     [[weather, "--threads", "1.5"], /whole number/],
     [[weather, "--isa", "z80"], /scalar/],
     [["--stdin", weather], /exclude/],

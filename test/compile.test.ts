@@ -21,9 +21,9 @@ beforeAll(async () => {
 
 afterAll(() => rm(folder, { recursive: true, force: true }));
 
-function transcribe(env: Record<string, string>) {
+function transcribe(env: Record<string, string>, recording = join(root, "samples/kitchen.wav")) {
   const cwd = join(folder, "empty");
-  const run = Bun.spawnSync([program, "--silent", join(root, "samples/kitchen.wav")], { cwd, env });
+  const run = Bun.spawnSync([program, "--silent", recording], { cwd, env });
   return { code: run.exitCode, out: run.stdout.toString(), err: run.stderr.toString() };
 }
 
@@ -32,6 +32,15 @@ test("transcribes with nothing around it", async () => {
   expect({ code, err }).toEqual({ code: 0, err: "" });
   expect(out).toContain("kitchen");
   expect(await readdir(join(folder, "empty"))).toEqual([]);
+}, 60_000);
+
+test("holds the decoders", () => {
+  for (const name of ["digits.mp3", "digits.flac", "digits.ogg", "digits.opus", "digits.webm"])
+    expect(transcribe({ PATH: "", HOME: join(folder, "home") }, join(root, "test/media", name))).toEqual({
+      code: 0,
+      out: "one two three four five six seven eight nine zero\n",
+      err: "",
+    });
 }, 60_000);
 
 test("unpacks into the user's cache where TMPDIR cannot be written", async () => {

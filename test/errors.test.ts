@@ -36,31 +36,28 @@ test("a missing file, a folder, a file without permission", async () => {
   if (process.getuid?.() !== 0) expect((await failure("io", () => transcribe(locked))).message).toContain("permission");
 });
 
-test("compressed files: named, with the way to convert them", async () => {
+test("compressed files without sound in them: named", async () => {
   const heads: [string, string | Uint8Array, string][] = [
     ["a.mp3", "ID3\x04\0\0\0\0\0\0 and so on", "MP3"],
     ["a.ogg", "OggS\0\x02\0\0\0\0\0\0\0", "Ogg"],
     ["a.flac", "fLaC\0\0\0\x22\x10\0\x10\0\0\0", "FLAC"],
     ["a.m4a", "\0\0\0\x20ftypM4A \0\0\0\0", "MP4"],
-    ["a.webm", new Uint8Array([0x1a, 0x45, 0xdf, 0xa3, 1, 0, 0, 0, 0, 0, 0, 31]), "WebM"],
+    ["a.mkv", new Uint8Array([0x1a, 0x45, 0xdf, 0xa3, 1, 0, 0, 0, 0, 0, 0, 31]), "Matroska"],
   ];
+  const needsFfmpeg = ["a.ogg", "a.m4a", "a.mkv"];
   for (const [name, head, format] of heads) {
+    const code = needsFfmpeg.includes(name) && !Bun.which("ffmpeg") ? "unsupported" : "format";
     const path = await file(name, head);
-    for (const source of [path, Bun.file(path), Bun.file(path).stream(), [await Bun.file(path).bytes()]]) {
-      const { message } = await failure("format", () => transcribe(source));
-      expect(message).toContain(format);
-      expect(message).toContain("ffmpeg");
-    }
-    expect((await failure("format", () => transcribe(path))).message).toStartWith(`${path}: not a WAVE file`);
+    for (const source of [path, Bun.file(path), Bun.file(path).stream(), [await Bun.file(path).bytes()]])
+      expect((await failure(code, () => transcribe(source))).message).toContain(format);
+    expect((await failure(code, () => transcribe(path))).message).toStartWith(`${path}: ${format}`);
   }
 });
 
 test("a file of anything else is not taken for samples; said to be samples, it is", async () => {
   const path = await file("notes.txt", "These are words, but nobody speaks them. ".repeat(100));
-  expect((await failure("format", () => transcribe(path))).message).toStartWith(`${path}: not a WAVE file`);
-  expect((await failure("format", async () => transcribe(await file("empty.wav", "")))).message).toContain(
-    "not a WAVE file",
-  );
+  expect((await failure("format", () => transcribe(path))).message).toStartWith(`${path}: not audio of a known format`);
+  expect((await failure("format", async () => transcribe(await file("empty.wav", "")))).message).toContain("is empty");
   const { duration } = await transcribe(path, { encoding: "s16", rate: 8000 });
   expect(duration).toBeCloseTo(4100 / 2 / 8000, 2);
 });

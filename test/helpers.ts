@@ -5,6 +5,7 @@ import { VoxtralError, type VoxtralErrorCode } from "../src/index.ts";
 export const root = join(import.meta.dir, "..");
 export const nano = join(root, "models", "nano");
 export const sample = (name: string): string => join(root, "samples", name);
+export const media = (name: string): string => join(root, "test", "media", name);
 export const cliPath = join(root, "cli", "main.ts");
 
 /** What is said in every recording of samples/. */

@@ -94,7 +94,7 @@ test("what is no source is refused", async () => {
     [42, "42"],
     [null, "null"],
     [{}, "source"],
-    [new URL("https://example.com/a.wav"), "fetch"],
+    [new URL("ftp://example.com/a.wav"), "http"],
     [[1, 2, 3], "number"],
     [["a.wav"], "string"],
     [new Float64Array(4), "number"],

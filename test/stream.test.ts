@@ -44,7 +44,7 @@ test("writes that are not awaited keep their order", async () => {
 });
 
 test("flush brings the delayed words out and leaves the stream open", async () => {
-  await using stream = model.stream({ interval: 60 });
+  await using stream = model.stream({ interval: 10 });
   const events = stream[Symbol.asyncIterator]();
   await stream.write(samples);
   await stream.flush();
@@ -82,7 +82,7 @@ test("a writer waits for the model, and the model for the reader", async () => {
   }
   expect(taken).toBeLessThan(30);
   const stuck = stream.progress;
-  expect(stuck.written - stuck.decoded).toBeLessThan(30); // bounded audio
+  expect(stuck.written - stuck.decoded).toBeLessThanOrEqual(30); // the audio ring
   expect(stuck.decoded).toBeLessThan(20 * 60); // bounded events
   let n = 0;
   for await (const event of stream) if (event.type === "token" && ++n > 6000) break; // 8 minutes: it goes on

@@ -138,7 +138,7 @@ static int32_t refuse(const alsa_api *api, const char *name, int32_t error, vox_
 
 static int32_t pump(const alsa_api *api, void *pcm, const pcm_format *format, const capture_device *device, vox_capture_t *c, vox_error *e) {
     int64_t frames = (int64_t)format->rate * PERIOD_US / 1000000;
-    uint8_t *buffer = malloc((size_t)(frames * pcm_frame_bytes(format)));
+    uint8_t *buffer = calloc((size_t)frames, (size_t)pcm_frame_bytes(format)); /* the null device fills in nothing */
     if (!buffer) return vox_fail(e, VOX_E_MEMORY, "out of memory for %lld frames", (long long)frames);
     double began = os_seconds(), heard = began, given = 0; /* s */
     int32_t status = VOX_OK;

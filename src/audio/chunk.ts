@@ -1,7 +1,7 @@
 // Chunks of audio and the format in which a stream hands them to the library.
 import { Encoding } from "../abi.ts";
 import { VoxtralError } from "../errors.ts";
-import type { AudioChunk, StreamOptions } from "../types.ts";
+import type { AudioChunk, RawFormat } from "../types.ts";
 
 export interface Format {
   encoding: Encoding;
@@ -38,7 +38,7 @@ export function checkChunk(value: unknown): AudioChunk {
 }
 
 /** The format of a stream whose first chunk is `chunk`. */
-export function chunkFormat(chunk: AudioChunk, { encoding, rate, channels }: StreamOptions): Format {
+export function chunkFormat(chunk: AudioChunk, { encoding, rate, channels }: RawFormat): Format {
   const raw = { rate: rate ?? 16000, channels: channels ?? 1 };
   if (chunk instanceof Float32Array) return { encoding: Encoding.F32, ...raw };
   if (chunk instanceof Int16Array) return { encoding: Encoding.S16, ...raw };

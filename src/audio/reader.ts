@@ -10,6 +10,10 @@ export interface Reader {
   readonly name?: string;
   /** A file must say what it holds; a pipe or a buffer may be raw samples. */
   readonly isFile: boolean;
+  /** The file itself, where other programs can open it. */
+  readonly path?: string;
+  /** Bytes in all; known, if at all, after the first read(). */
+  size?: number | undefined;
   /** The next chunk; undefined at the end. */
   read(): Promise<AudioChunk | undefined>;
   /** Lets go of the source; a waiting read() may then never settle. */
@@ -22,12 +26,9 @@ const fileChunk = 65536;
 export function openReader(source: AudioSource): Reader {
   if (typeof source === "string") return fileReader(source);
   if (source instanceof URL) {
-    if (source.protocol !== "file:")
-      throw new VoxtralError(
-        "argument",
-        `${source}: only file: URLs are read; pass the Response of fetch() for others`,
-      );
-    return fileReader(fileURLToPath(source));
+    if (source.protocol === "file:") return fileReader(fileURLToPath(source));
+    if (source.protocol === "http:" || source.protocol === "https:") return httpReader(source);
+    throw new VoxtralError("argument", `${source}: only file:, http: and https: URLs are read`);
   }
   if (source instanceof Blob) return blobReader(source);
   if (source instanceof Response) return responseReader(source);
@@ -44,12 +45,21 @@ export function openReader(source: AudioSource): Reader {
 
 function fileReader(path: string): Reader {
   let file: ReturnType<typeof open> | undefined;
-  return {
+
+  async function opened(): ReturnType<typeof open> {
+    const handle = await open(path);
+    const { size } = await handle.stat();
+    if (size > 0) reader.size = size; // none for a pipe
+    return handle;
+  }
+
+  const reader: Reader = {
     name: path,
     isFile: true,
+    path,
     async read() {
       try {
-        const handle = await (file ??= open(path));
+        const handle = await (file ??= opened());
         const { bytesRead, buffer } = await handle.read(new Uint8Array(fileChunk), 0, fileChunk, null);
         return bytesRead > 0 ? buffer.subarray(0, bytesRead) : undefined;
       } catch (cause) {
@@ -60,6 +70,32 @@ function fileReader(path: string): Reader {
       file?.then((handle) => handle.close()).catch(() => {});
     },
   };
+  return reader;
+}
+
+function httpReader(url: URL): Reader {
+  const closing = new AbortController();
+  let body: Promise<Reader> | undefined;
+
+  async function connect(): Promise<Reader> {
+    let response: Response;
+    try {
+      response = await fetch(url, { signal: closing.signal });
+    } catch (cause) {
+      throw new VoxtralError("io", `${url}: cannot be fetched (${(cause as Error).message})`, { cause });
+    }
+    const length = Number(response.headers.get("content-length"));
+    if (length > 0 && !response.headers.has("content-encoding")) reader.size = length;
+    return responseReader(response);
+  }
+
+  const reader: Reader = {
+    name: url.href,
+    isFile: true,
+    read: async () => (await (body ??= connect())).read(),
+    close: () => closing.abort(),
+  };
+  return reader;
 }
 
 /** A Bun.file() or File has a name; a Blob need not. */
