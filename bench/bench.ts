@@ -5,7 +5,7 @@ import { statusError } from "../src/errors.ts";
 import { native } from "../src/native.ts";
 import { handleOf, type Voxtral } from "../src/voxtral.ts";
 
-const decodeRows = [1, 2, 4, 8];
+const decodeRows = [1, 2, 4, 8, 16];
 const encoderBlocks = [0.5, 2, 8];
 /** Tokens already in the cache of a measured decoder row. */
 const context = 128;

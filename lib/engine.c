@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "adapter.h"
+#include "os.h"
 
 /* The engine thread's own state. */
 typedef struct engine {
@@ -55,29 +56,44 @@ static bool encode_pass(engine *g) {
 
 /* ---- one decoder pass ---- */
 
+static void count_pass(vox_ctx_t *ctx, int64_t tokens) {
+    pthread_mutex_lock(&ctx->lock);
+    ctx->passes += tokens > 0;
+    ctx->tokens += tokens;
+    pthread_mutex_unlock(&ctx->lock);
+}
+
 static bool decode_pass(engine *g) {
     decoder_row rows[ENGINE_DECODE_ROWS];
     top_tokens top[ENGINE_DECODE_ROWS];
     vox_stream_t *who[ENGINE_DECODE_ROWS];
     int32_t count[ENGINE_DECODE_ROWS], n = 0, n_rows = 0;
+    int32_t ready = 0;
+    for (int32_t i = 0; i < g->n_streams; i++) ready += session_can_decode(g->streams[i]);
+    int32_t share = ready < ENGINE_DECODE_ROWS ? ENGINE_DECODE_ROWS / (ready ? ready : 1) : 1;
     for (int32_t i = 0; i < g->n_streams && n_rows < ENGINE_DECODE_ROWS; i++) {
         vox_stream_t *s = in_turn(g, i);
-        count[n] = session_decode_rows(s, rows + n_rows, ENGINE_DECODE_ROWS - n_rows);
+        int32_t left = ENGINE_DECODE_ROWS - n_rows;
+        count[n] = session_decode_rows(s, rows + n_rows, share < left ? share : left, n_rows, &g->host);
         n_rows += count[n];
         if (count[n] > 0) who[n++] = s;
     }
     if (!n) return false;
     backend *b = g->host.model->backend;
     vox_error e = { 0 };
+    double start = os_seconds();
     b->ops->begin(b, 0);
     decoder_forward(g->host.decoder, rows, n_rows, top);
-    int32_t failed = b->ops->submit(b, &e);
-    for (int32_t i = 0, row = 0, result = 0; i < n; i++) {
-        row += count[i];
-        top_tokens *mine = rows[row - 1].wants_logits ? &top[result++] : NULL;
+    int32_t failed = b->ops->submit(b, &e), row = 0;
+    top_tokens *next = top;
+    int64_t tokens = 0;
+    pass_cost_measured(&g->host.cost, n_rows, os_seconds() - start);
+    for (int32_t i = 0; i < n; i++) {
         if (failed) session_fail(who[i], &e, &g->host);
-        else session_decoded(who[i], count[i], mine, &g->host);
+        else tokens += session_decoded(who[i], rows + row, count[i], next, &g->host);
+        for (int32_t end = row + count[i]; row < end; row++) next += rows[row].wants_logits;
     }
+    count_pass(g->ctx, tokens);
     return true;
 }
 
@@ -141,6 +157,7 @@ static void engine_open(engine *g) {
     session_host *host = &g->host;
     vox_error *e = &g->failed;
     host->model = g->ctx->model;
+    draft_init(&host->draft);
     host->samples = malloc(sizeof(float) * SESSION_SCRATCH);
     int32_t positions = ENGINE_ENCODE_POSITIONS;
     if (!host->samples) vox_fail(e, VOX_E_MEMORY, "out of memory for the engine");

@@ -24,6 +24,7 @@ struct vox_ctx {
     int32_t n_incoming, incoming_capacity;
     int32_t n_streams; /* open ones */
     int64_t stream_bytes;
+    int64_t passes, tokens; /* decoder passes that gave tokens, and how many */
 };
 
 /* Starts the engine on a model, which it owns from then on (also on failure). */

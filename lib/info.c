@@ -29,7 +29,7 @@ int32_t vox_info(vox_ctx_t *ctx, char *json, int32_t capacity) {
     int64_t bf16 = (int64_t)dtype_bytes(DTYPE_BF16), n = 0;
     pthread_mutex_lock(&ctx->lock);
     int32_t streams = ctx->n_streams;
-    int64_t stream_bytes = ctx->stream_bytes;
+    int64_t stream_bytes = ctx->stream_bytes, passes = ctx->passes, tokens = ctx->tokens;
     pthread_mutex_unlock(&ctx->lock);
     json_append(json, capacity, &n, "{\"model\": ");
     json_append_string(json, capacity, &n, m->name);
@@ -41,6 +41,7 @@ int32_t vox_info(vox_ctx_t *ctx, char *json, int32_t capacity) {
     append_transformer(json, capacity, &n, "decoder", &c->decoder);
     json_append(json, capacity, &n, ", \"vocab_size\": %d, \"max_positions\": %d, \"delays_ms\": [", c->vocab_size, c->max_positions);
     for (int32_t i = 0; i < N_DELAYS; i++) json_append(json, capacity, &n, i ? ", %d" : "%d", delay_ms_at(i));
-    json_append(json, capacity, &n, "], \"streams\": %d, \"stream_bytes\": %" PRId64 "}", streams, stream_bytes);
+    json_append(json, capacity, &n, "], \"streams\": %d, \"stream_bytes\": %" PRId64 ", \"passes\": %" PRId64 ", \"tokens\": %" PRId64 "}", streams,
+                stream_bytes, passes, tokens);
     return (int32_t)n;
 }

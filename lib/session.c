@@ -109,6 +109,7 @@ static int32_t begin_run(vox_stream_t *s, int64_t from, session_host *host, vox_
     text_reset(&u->text, seconds(host, from));
     watch_restart(&u->watch);
     u->hotwords.n = 0;
+    u->context = draft_begin();
     return VOX_OK;
 }
 
@@ -272,26 +273,30 @@ void session_encoded(vox_stream_t *s, int32_t positions, const session_host *hos
 
 /* ---- decoder ---- */
 
-int32_t session_decode_rows(vox_stream_t *s, decoder_row *rows, int32_t room) {
+bool session_can_decode(const vox_stream_t *s) {
+    return !s->session.over && s->session.ready && s->session.position < s->session.encoded;
+}
+
+int32_t session_decode_rows(vox_stream_t *s, decoder_row *rows, int32_t room, int32_t others, const session_host *host) {
     session *u = &s->session;
-    if (u->over || !u->ready || u->position == u->encoded || room <= 0) return 0;
+    if (!session_can_decode(s) || room <= 0) return 0;
     pthread_mutex_lock(&s->lock);
     s->starved = !event_ring_has_room(&s->events);
     bool starved = s->starved;
     pthread_mutex_unlock(&s->lock);
     if (starved) return 0;
-    int32_t prompt = prompt_length(s), n = 1;
+    int32_t prompt = prompt_length(s), guesses[DRAFT_MOST], n;
+    int64_t ready = u->encoded - u->position;
     if (u->position < prompt) {
-        int64_t ready = u->encoded < prompt ? u->encoded : prompt;
-        n = (int32_t)(ready - u->position);
+        n = (int32_t)(u->encoded < prompt ? ready : prompt - u->position);
         if (n > room) n = room;
-    }
+    } else n = 1 + draft_guess(&host->draft, u->context, &host->cost, others + 1, (int32_t)(ready < room ? ready : room) - 1, guesses);
     for (int32_t i = 0; i < n; i++) {
         int64_t p = u->position + i;
         rows[i] = (decoder_row){
             .kv = u->kv,
             .position = p,
-            .token = p == 0 ? TOKEN_BOS : p < prompt ? TOKEN_PAD : u->token,
+            .token = p == 0 ? TOKEN_BOS : p < prompt ? TOKEN_PAD : i == 0 ? u->token : guesses[i - 1],
             .delay = s->delay,
             .audio = tensor_rows(u->embeds, (int32_t)(p % SESSION_EMBEDS), 1),
             .wants_logits = p >= prompt - 1,
@@ -339,6 +344,7 @@ static void accept_token(vox_stream_t *s, top_tokens *top, session_host *host) {
     int32_t id = top->id[0], size = 0;
     double start = seconds(host, reported(s, p - 1)), end = seconds(host, from);
     const char *bytes = tokenizer_bytes(host->model->tokenizer, id, &size);
+    draft_learn(&host->draft, &u->context, id);
     if (s->hotwords) hotwords_advance(s->hotwords, &u->hotwords, bytes, size);
     u->token = id;
     u->pads = id == TOKEN_PAD ? u->pads + 1 : 0;
@@ -359,10 +365,27 @@ static void accept_token(vox_stream_t *s, top_tokens *top, session_host *host) {
     if (!u->over) bell_notify(s->bell);
 }
 
-void session_decoded(vox_stream_t *s, int32_t n, top_tokens *top, session_host *host) {
-    s->session.moved = true;
-    s->session.position += n;
-    if (top) accept_token(s, top, host);
+/* Whether the events of another token fit. */
+static bool has_room(vox_stream_t *s) {
+    pthread_mutex_lock(&s->lock);
+    bool room = event_ring_has_room(&s->events);
+    pthread_mutex_unlock(&s->lock);
+    return room;
+}
+
+/* Rows without logits are the prompt's. Of the others the first is certain; each
+ * next one counts while its input was what the model chose, and the run goes on. */
+int32_t session_decoded(vox_stream_t *s, const decoder_row *rows, int32_t n, top_tokens *top, session_host *host) {
+    session *u = &s->session;
+    int32_t tokens = 0;
+    u->moved = true;
+    for (int32_t i = 0; i < n; i++) {
+        bool first = i == 0 || !rows[i - 1].wants_logits;
+        if (!first && (u->over || u->position != rows[i].position || u->token != rows[i].token || !has_room(s))) break;
+        u->position++;
+        if (rows[i].wants_logits) accept_token(s, &top[tokens++], host);
+    }
+    return tokens;
 }
 
 void session_settle(vox_stream_t *s, const session_host *host) {

@@ -12,6 +12,7 @@
 #define VOX_SESSION_H
 
 #include "decoder.h"
+#include "draft.h"
 #include "encoder.h"
 #include "hotwords.h"
 #include "text.h"
@@ -42,6 +43,7 @@ typedef struct session {
     int64_t encoded;          /* positions of this run encoded */
     int64_t position;         /* next position to decode */
     int32_t token;            /* its input token (after the prompt) */
+    draft_context context;    /* what the next tokens are guessed from */
     int32_t pads;             /* STREAMING_PAD in a row */
     text_assembler text;
     watch watch;
@@ -57,6 +59,8 @@ typedef struct session_host {
     const model *model;
     encoder *encoder;
     decoder *decoder;
+    draft_table draft; /* what follows what */
+    pass_cost cost;    /* of decoder passes */
     float *samples; /* scratch: SESSION_SCRATCH samples */
 } session_host;
 #define SESSION_SCRATCH 8192
@@ -73,11 +77,16 @@ void session_store(struct vox_stream *s, tensor embeds, const session_host *host
 /* After that step. */
 void session_encoded(struct vox_stream *s, int32_t positions, const session_host *host);
 
-/* Rows of the next decoder pass, at most `room`; 0: none. */
-int32_t session_decode_rows(struct vox_stream *s, decoder_row *rows, int32_t room);
-/* After the pass: n rows went in; `top` is the last row's candidates, NULL if it
- * was inside the prompt. */
-void session_decoded(struct vox_stream *s, int32_t n, top_tokens *top, session_host *host);
+/* Whether embeddings wait for the decoder. */
+bool session_can_decode(const struct vox_stream *s);
+
+/* Rows of the next decoder pass, at most `room`; 0: none. Rows of the prompt, or the
+ * next position and, where embeddings wait, guesses of those after it; `others` is
+ * the number of rows that the pass has already. */
+int32_t session_decode_rows(struct vox_stream *s, decoder_row *rows, int32_t room, int32_t others, const session_host *host);
+/* After the pass with these rows; `top` has the candidates of those that wanted
+ * logits. Returns how many tokens came of it. */
+int32_t session_decoded(struct vox_stream *s, const decoder_row *rows, int32_t n, top_tokens *top, session_host *host);
 
 /* Ends the stream with an error. */
 void session_fail(struct vox_stream *s, const vox_error *e, session_host *host);

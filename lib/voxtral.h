@@ -157,7 +157,8 @@ VOX_API int32_t vox_is_closed(vox_ctx_t *ctx);
 /* Writes a JSON object describing the model: {"model", "backend", "isa",
  * "threads", "parameters", "weight_bytes", "decoder_bytes", "encoder": {...},
  * "decoder": {...}, "vocab_size", "max_positions", "delays_ms": [...],
- * "streams": open ones, "stream_bytes": bytes a stream may use at most}.
+ * "streams": open ones, "stream_bytes": bytes a stream may use at most, "passes":
+ * decoder passes so far, "tokens": tokens they gave}.
  * Returns the length without NUL. */
 VOX_API int32_t vox_info(vox_ctx_t *ctx, char *json, int32_t capacity);
 

@@ -17,16 +17,8 @@ export {
   formatNames,
   formatter,
 } from "./formats/index.ts";
-export {
-  type LagEvent,
-  Listening,
-  type ListenOptions,
-  type LiveEvent,
-  type LiveSource,
-  type LiveState,
-  listen,
-  type SpeechEvent,
-} from "./listen.ts";
+export { Listening, listen } from "./listen.ts";
+export type * from "./live.ts";
 export { type Device, type Devices, devices, Microphone, type MicrophoneOptions, microphone } from "./microphone.ts";
 export { VoxtralStream } from "./stream.ts";
 export { inspect, systemInfo, version } from "./system.ts";

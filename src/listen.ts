@@ -3,9 +3,10 @@
 import { defaultDelayMs } from "./abi.ts";
 import { Gate, type GateStep, Timeline } from "./audio/gate.ts";
 import { VoxtralError } from "./errors.ts";
+import type { ListenOptions, LiveEvent, LiveSource, LiveState } from "./live.ts";
 import { Speed } from "./speed.ts";
 import type { VoxtralStream } from "./stream.ts";
-import type { StreamOptions, VoxtralEvent } from "./types.ts";
+import type { VoxtralEvent } from "./types.ts";
 import type { Voxtral } from "./voxtral.ts";
 
 const rate = 16000;
@@ -20,52 +21,6 @@ const mostWaiting = 600;
 const lateTokens = 10;
 /** Seconds given to the model beyond what its delay and interval hold back. */
 const slack = 1;
-
-/** 16 kHz mono samples as they come, microphone() for one; `lost` counts missing ones. */
-export interface LiveSource extends AsyncIterable<Float32Array> {
-  readonly lost?: number;
-}
-
-export interface ListenOptions extends Omit<StreamOptions, "rate" | "channels" | "encoding"> {
-  /** Hold silence back. Default true. */
-  gate?: boolean;
-  /** Skip sound when more than 5 s behind. Default true. */
-  skip?: boolean;
-}
-
-/** Sound begins after silence; or it has ended, and (if the model keeps up) its text is out. */
-export interface SpeechEvent {
-  type: "speech";
-  state: "start" | "end";
-  at: number;
-}
-
-/** The model is slower than the sound. */
-export interface LagEvent {
-  type: "lag";
-  /** Seconds of sound that waited. */
-  behind: number;
-  /** Seconds of it that were skipped; 0 with `skip: false`. */
-  skipped: number;
-  /** Seconds of sound that the model transcribes in a second; 0 until known. */
-  speed: number;
-}
-
-export type LiveEvent = VoxtralEvent | SpeechEvent | LagEvent;
-
-/** How it goes, for a meter. */
-export interface LiveState {
-  /** Loudness now and the one that counts as sound, RMS. */
-  level: number;
-  threshold: number;
-  speaking: boolean;
-  /** Seconds of sound heard whose text is not certain yet. */
-  lag: number;
-  /** Seconds of computing per second of sound; 0 until known. */
-  realTimeFactor: number;
-  /** Seconds of sound missing: not read in time, or lost by the device. */
-  lost: number;
-}
 
 /** Transcribes live sound. The end of the source, an aborted microphone's too, brings the rest out. */
 export function listen(model: Voxtral, source: LiveSource, options: ListenOptions = {}): Listening {
@@ -87,6 +42,7 @@ export class Listening implements AsyncIterable<LiveEvent> {
   #lost = 0;
   #ended = false;
   #pause: { at: number; written: number; tokens: number } | undefined; // text before it may still come
+  #speaking = false; // as told
   #failure: unknown;
   #changed = Promise.withResolvers<void>();
   readonly #speed = new Speed();
@@ -216,7 +172,7 @@ export class Listening implements AsyncIterable<LiveEvent> {
       const step = this.#waiting.shift();
       if (step === undefined) break;
       this.#endPause();
-      if (step.type === "speech") this.#events.push({ type: "speech", state: "start", at: step.at / rate });
+      if (step.type === "speech") this.#turn("start", step.at);
       else if (step.type === "pause") {
         this.#pause = { at: step.at, written: stream.progress.written, tokens: 0 };
         if (this.#options.gate !== false) await stream.flush();
@@ -234,8 +190,15 @@ export class Listening implements AsyncIterable<LiveEvent> {
 
   /** All text before the pause has come. */
   #endPause(): void {
-    if (this.#pause) this.#events.push({ type: "speech", state: "end", at: this.#pause.at / rate });
+    if (this.#pause) this.#turn("end", this.#pause.at);
     this.#pause = undefined;
+  }
+
+  /** Starts and ends take turns, whatever was skipped between. */
+  #turn(state: "start" | "end", at: number): void {
+    if (this.#speaking === (state === "start")) return;
+    this.#speaking = !this.#speaking;
+    this.#events.push({ type: "speech", state, at: at / rate });
   }
 
   /** Puts the stream's events, in times of the capture, among the others. */

@@ -159,6 +159,9 @@ export interface ModelInfo {
   streams: number;
   /** Bytes one stream may use at most. */
   streamBytes: number;
+  /** Decoder passes so far, and the tokens they gave: more where guesses were confirmed. */
+  passes: number;
+  tokens: number;
 }
 
 export interface SystemInfo {
