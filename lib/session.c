@@ -6,7 +6,8 @@
 
 #include "stream.h"
 
-/* A restart at the end of the positions waits for a pause of this many PAD ... */
+/* This many PAD in a row (0.64 s) are a pause: a word that was said is whole, and a
+ * restart for want of positions may happen ... */
 #define PAUSE_PADS 8
 /* ... once fewer than 1 / this of the positions are left. */
 #define LAST_PART 16
@@ -356,6 +357,7 @@ static void accept_token(vox_stream_t *s, top_tokens *top, session_host *host) {
     emit_token(s, top, start, end, host);
     if (id == TOKEN_WORD) text_mark_word(&u->text, end, &out);
     else if (size) text_push(&u->text, bytes, size, end, top->logprob[0], &out);
+    else if (u->pads == PAUSE_PADS) text_pause(&u->text, &out);
     if (earlier < s->kept) earlier = s->kept;
     s->kept = s->continuous ? earlier : from;
     s->decoded = end;

@@ -29,6 +29,8 @@ static void finish_word(text_assembler *t, const text_sink *sink) {
     *w = (text_word){ 0 };
 }
 
+void text_pause(text_assembler *t, const text_sink *sink) { finish_word(t, sink); }
+
 void text_mark_word(text_assembler *t, double time, const text_sink *sink) {
     finish_word(t, sink);
     t->marked = time;

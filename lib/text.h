@@ -40,6 +40,9 @@ void text_mark_word(text_assembler *t, double time, const text_sink *sink);
 /* A text token (size <= TOKEN_MAX_BYTES) whose sound ended near `time`. Invalid UTF-8 becomes U+FFFD. */
 void text_push(text_assembler *t, const char *bytes, int32_t size, double time, double logprob, const text_sink *sink);
 
+/* Nothing was said for a while: the word is finished, though none follows yet. */
+void text_pause(text_assembler *t, const text_sink *sink);
+
 /* The end: what is left of text and word. */
 void text_finish(text_assembler *t, double time, const text_sink *sink);
 
