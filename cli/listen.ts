@@ -1,9 +1,9 @@
 import { Command } from "commander";
-import { defaultDelayMs } from "../src/abi.ts";
+import { defaultDelayMs, maxIntervalS, minIntervalS } from "../src/abi.ts";
 import { type LagEvent, listen as listenTo, microphone, type Voxtral } from "../src/index.ts";
 import { liveInterval } from "../src/listen.ts";
 import { Meter, meterLine } from "./meter.ts";
-import { addModelOptions, loadModel, type ModelOptions, numberIn } from "./options.ts";
+import { addHotwords, addModelOptions, hotwordsOf, type ModelOptions, numberIn, openModel } from "./options.ts";
 import { complain, ExitCode, Interrupt } from "./terminal.ts";
 
 const meterMs = 100;
@@ -15,6 +15,7 @@ export interface ListenOptions extends ModelOptions {
   skip: boolean;
   interval: number;
   delay: number;
+  hotwords?: string;
   silent?: true;
 }
 
@@ -45,7 +46,7 @@ export function listenCommand(): Command {
     .option(
       "-I, --interval <seconds>",
       "least new audio between two runs of the encoder",
-      numberIn(0.08, 10),
+      numberIn(minIntervalS, maxIntervalS),
       liveInterval,
     )
     .option(
@@ -54,7 +55,7 @@ export function listenCommand(): Command {
       numberIn(80, 2400, true),
       defaultDelayMs,
     );
-  return addModelOptions(command)
+  return addModelOptions(addHotwords(command))
     .option("--silent", "nothing on standard error but errors")
     .addHelpText("after", help)
     .action((options: ListenOptions) => listen(options, command));
@@ -65,6 +66,7 @@ const alsoFromMicrophone = [
   "fromMic",
   "interval",
   "delay",
+  "hotwords",
   "continuous",
   "silent",
   "model",
@@ -91,19 +93,8 @@ export async function listenInstead(
 export async function listen(options: ListenOptions, command: Command): Promise<void> {
   using interrupt = new Interrupt();
   const { signal } = interrupt;
-  let model: Voxtral;
-  try {
-    model = await loadModel(options, options.silent === true, signal);
-  } catch (error) {
-    if (signal.aborted) return;
-    throw error;
-  }
-  await using _model = model;
-  const { delaysMs } = model.info;
-  if (!delaysMs.includes(options.delay))
-    command.error(`error: --delay is ${options.delay}; expected one of ${delaysMs.join(", ")}`, {
-      exitCode: ExitCode.usage,
-    });
+  await using model = await openModel(options, command, signal);
+  if (!model) return;
   try {
     await transcribe(model, options, signal);
     if (process.exitCode === ExitCode.interrupted) process.exitCode = ExitCode.ok; // Ctrl-C is how it ends
@@ -115,8 +106,9 @@ export async function listen(options: ListenOptions, command: Command): Promise<
 
 async function transcribe(model: Voxtral, options: ListenOptions, signal: AbortSignal): Promise<void> {
   const { device, system = false, gate, skip, interval, delay: delayMs } = options;
+  const hotwords = await hotwordsOf(options.hotwords);
   using source = microphone({ ...(device !== undefined && { device }), system, signal });
-  const live = listenTo(model, source, { gate, skip, interval, delayMs });
+  const live = listenTo(model, source, { gate, skip, interval, delayMs, ...hotwords });
   using meter = new Meter(!options.silent);
   const timer = setInterval(() => meter.show(meterLine(live.state)), meterMs);
   let warned = options.silent === true;

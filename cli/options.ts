@@ -1,7 +1,7 @@
 // Options that several commands share, and parsers of their values.
 import { type Command, InvalidArgumentError, Option } from "commander";
 import { type LoadOptions, type StreamOptions, Voxtral, VoxtralError } from "../src/index.ts";
-import { Status } from "./terminal.ts";
+import { ExitCode, Status } from "./terminal.ts";
 
 /** Loads shorter than this show no progress. */
 const quietMs = 300;
@@ -78,5 +78,26 @@ export async function loadModel(options: ModelOptions, quiet: boolean, signal?: 
     onProgress(fraction) {
       if (performance.now() - start > quietMs) status.show(`loading the model: ${Math.floor(fraction * 100)} %`);
     },
+  });
+}
+
+/** Loads the model for a transcription; undefined if it was interrupted. */
+export async function openModel(
+  options: ModelOptions & { delay: number; silent?: true },
+  command: Command,
+  signal: AbortSignal,
+): Promise<Voxtral | undefined> {
+  let model: Voxtral;
+  try {
+    model = await loadModel(options, options.silent === true, signal);
+  } catch (error) {
+    if (signal.aborted) return undefined;
+    throw error;
+  }
+  const { delaysMs } = model.info;
+  if (delaysMs.includes(options.delay)) return model;
+  await model.close();
+  command.error(`error: --delay is ${options.delay}; expected one of ${delaysMs.join(", ")}`, {
+    exitCode: ExitCode.usage,
   });
 }

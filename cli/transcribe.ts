@@ -16,10 +16,10 @@ import {
   addHotwords,
   addModelOptions,
   hotwordsOf,
-  loadModel,
   type ModelOptions,
   namesAmong,
   numberIn,
+  openModel,
 } from "./options.ts";
 import { Documents, makeFolder, type OutputOptions, type Target, targetsOf } from "./output.ts";
 import { newPrinter } from "./printers.ts";
@@ -140,19 +140,8 @@ async function transcribe(files: string[], options: Options, command: Command): 
   const hotwords = await hotwordsOf(options.hotwords);
   using interrupt = new Interrupt();
   const { signal } = interrupt;
-  let model: Voxtral;
-  try {
-    model = await loadModel(options, options.silent === true, signal);
-  } catch (error) {
-    if (signal.aborted) return;
-    throw error;
-  }
-  await using _model = model;
-  const { delaysMs } = model.info;
-  if (!delaysMs.includes(options.delay))
-    command.error(`error: --delay is ${options.delay}; expected one of ${delaysMs.join(", ")}`, {
-      exitCode: ExitCode.usage,
-    });
+  await using model = await openModel(options, command, signal);
+  if (!model) return;
   const onTerminal = process.stdout.isTTY && jobs.some(({ targets }) => targets.some(({ path }) => path === undefined));
   const quiet = options.silent || options.monitor || options.debug || onTerminal;
   using line = new ProgressLine(!quiet, jobs.length);

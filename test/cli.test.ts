@@ -221,7 +221,7 @@ test("bench measures every part beside its limit", async () => {
   expect(machine.model).toBe("nano");
   expect(limits.bandwidth_gb_s).toBeGreaterThan(0.1);
   expect(limits.peak_gflop_s).toBeGreaterThan(0.1);
-  expect(decode.map(({ rows }: { rows: number }) => rows)).toEqual([1, 2, 4, 8]);
+  expect(decode.map(({ rows }: { rows: number }) => rows)).toEqual([1, 2, 4, 8, 16]);
   expect(encoder.map(({ block_s }: { block_s: number }) => block_s)).toEqual([0.5, 2, 8]);
   for (const { ms, limit_ms, ratio } of [...decode, prefill]) {
     expect(ms).toBeGreaterThan(0);
