@@ -323,33 +323,36 @@ static bool out_of_positions(const session *u, int64_t p, int32_t max) {
     return p + 1 >= max || (p + 1 >= max - max / LAST_PART && u->pads >= PAUSE_PADS);
 }
 
-/* What follows the token of position p: the run goes on, ends, or starts again on
- * the audio from sample `from`, or from `earlier` in a rut. */
-static void go_on(vox_stream_t *s, int64_t p, int64_t from, int64_t earlier, watch_verdict verdict, session_host *host) {
-    session *u = &s->session;
+/* What follows the token of position p, whose report reaches to sample `from`: the
+ * run goes on, ends, or another begins. Under lock. */
+typedef enum sequel { GO_ON, FINISH, RESTART } sequel;
+
+static sequel what_follows(const vox_stream_t *s, int64_t p, int64_t from, watch_verdict verdict, int32_t max_positions, int32_t *reason) {
+    const session *u = &s->session;
     bool at_end = s->ended && from >= s->written, eos = u->token == TOKEN_EOS;
-    if (eos && (at_end || !s->continuous)) finish(s, VOX_DONE_EOS, host);
-    else if (u->closing && u->position >= u->due) finish(s, VOX_DONE_END, host);
-    else if (eos) restart(s, VOX_RESTART_EOS, from, host);
-    else if (out_of_positions(u, p, host->model->config.max_positions)) {
-        if (at_end) finish(s, VOX_DONE_END, host);
-        else restart(s, VOX_RESTART_POSITIONS, from, host);
-    } else if (s->continuous && !at_end && verdict == WATCH_RUT) restart(s, VOX_RESTART_RUT, earlier, host);
-    else if (s->continuous && !at_end && verdict == WATCH_SILENCE) restart(s, VOX_RESTART_SILENCE, from, host);
+    if (eos && (at_end || !s->continuous)) return *reason = VOX_DONE_EOS, FINISH;
+    if (u->closing && u->position >= u->due) return *reason = VOX_DONE_END, FINISH;
+    if (eos) return *reason = VOX_RESTART_EOS, RESTART;
+    if (out_of_positions(u, p, max_positions)) {
+        *reason = at_end ? (int32_t)VOX_DONE_END : (int32_t)VOX_RESTART_POSITIONS;
+        return at_end ? FINISH : RESTART;
+    }
+    if (verdict == WATCH_FINE || !s->continuous || at_end) return GO_ON;
+    *reason = verdict == WATCH_RUT ? VOX_RESTART_RUT : VOX_RESTART_SILENCE;
+    return RESTART;
 }
 
 static void accept_token(vox_stream_t *s, top_tokens *top, session_host *host) {
     session *u = &s->session;
     if (s->hotwords) hotwords_choose(s->hotwords, &u->hotwords, host->model->tokenizer, top);
-    int64_t p = u->position - 1, from = reported(s, p);
-    int32_t id = top->id[0], size = 0;
+    int64_t p = u->position - 1, frame = p - delay_frames(s->delay), from = reported(s, p);
+    int32_t id = top->id[0], size = 0, reason = 0;
     double start = seconds(host, reported(s, p - 1)), end = seconds(host, from);
     const char *bytes = tokenizer_bytes(host->model->tokenizer, id, &size);
     draft_learn(&host->draft, &u->context, id);
     if (s->hotwords) hotwords_advance(s->hotwords, &u->hotwords, bytes, size);
     u->token = id;
     u->pads = id == TOKEN_PAD ? u->pads + 1 : 0;
-    int64_t frame = p - delay_frames(s->delay);
     watch_verdict verdict = watch_report(&u->watch, frame, size > 0);
     int64_t earlier = u->clock[watch_carried(&u->watch, frame) % SESSION_CLOCK];
     pthread_mutex_lock(&s->lock);
@@ -361,9 +364,11 @@ static void accept_token(vox_stream_t *s, top_tokens *top, session_host *host) {
     if (earlier < s->kept) earlier = s->kept;
     s->kept = s->continuous ? earlier : from;
     s->decoded = end;
+    sequel next = what_follows(s, p, from, verdict, host->model->config.max_positions, &reason);
     pthread_cond_broadcast(&s->progress);
     pthread_mutex_unlock(&s->lock);
-    go_on(s, p, from, earlier, verdict, host);
+    if (next == FINISH) finish(s, reason, host);
+    else if (next == RESTART) restart(s, reason, reason == VOX_RESTART_RUT ? earlier : from, host);
     if (!u->over) bell_notify(s->bell);
 }
 

@@ -2,8 +2,9 @@ import { type AudioReader, decodedReader, type Warn } from "./audio/decode.ts";
 import { openReader } from "./audio/reader.ts";
 import { VoxtralError } from "./errors.ts";
 import { Collector } from "./formats/collect.ts";
+import { type FormatName, format } from "./formats/index.ts";
 import type { VoxtralStream } from "./stream.ts";
-import type { AudioSource, Progress, StreamOptions, Transcript, VoxtralEvent } from "./types.ts";
+import type { AudioSource, Progress, TranscribeOptions, Transcript, VoxtralEvent } from "./types.ts";
 
 /**
  * A source being transcribed: iterate its events, or await result(). Either starts
@@ -14,14 +15,18 @@ export class Transcription implements AsyncIterable<VoxtralEvent> {
   readonly #source: AudioSource;
   readonly #auto: boolean;
   readonly #warn: Warn;
+  readonly #format: FormatName;
+  readonly #words: boolean;
   #stream: VoxtralStream | undefined;
   #reader: AudioReader | undefined;
   #consumed = false;
 
   /** Use Voxtral.transcribe(). */
-  constructor(open: () => VoxtralStream, source: AudioSource, options: StreamOptions) {
+  constructor(open: () => VoxtralStream, source: AudioSource, options: TranscribeOptions) {
     this.#open = open;
     this.#source = source;
+    this.#format = options.format ?? "text";
+    this.#words = options.words ?? true;
     this.#auto = (options.encoding ?? "auto") === "auto";
     this.#warn = options.onWarning ?? ((message) => process.emitWarning(message, "VoxtralWarning"));
   }
@@ -47,6 +52,11 @@ export class Transcription implements AsyncIterable<VoxtralEvent> {
     return collector.transcript;
   }
 
+  /** The whole transcript as a document of the option `format`. */
+  async document(): Promise<string> {
+    return format(await this.result(), this.#format);
+  }
+
   async *#run(): AsyncGenerator<VoxtralEvent, void, void> {
     let reader: AudioReader | undefined;
     try {
@@ -56,7 +66,7 @@ export class Transcription implements AsyncIterable<VoxtralEvent> {
       using stream = this.#open();
       this.#stream = stream;
       void feed(reader, stream);
-      yield* stream;
+      for await (const event of stream) if (this.#words || event.type !== "word") yield event;
     } catch (error) {
       throw named(reader?.name, error);
     } finally {

@@ -1,3 +1,5 @@
+import type { FormatName } from "./formats/index.ts";
+
 /** Text that became certain: whole code points, joined they are the transcript. */
 export interface TextEvent {
   type: "text";
@@ -128,6 +130,13 @@ export interface StreamOptions extends RawFormat {
   signal?: AbortSignal;
   /** Takes a sentence about a source that is damaged yet transcribed as far as possible. Default: process.emitWarning(). */
   onWarning?: (message: string) => void;
+}
+
+export interface TranscribeOptions extends StreamOptions {
+  /** What document() writes. Default "text". */
+  format?: FormatName;
+  /** Give `word` events. Default true; segments have their words either way. */
+  words?: boolean;
 }
 
 export interface LoadOptions {

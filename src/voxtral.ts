@@ -6,7 +6,7 @@ import { checkOptions } from "./options.ts";
 import { VoxtralStream } from "./stream.ts";
 import { Transcription } from "./transcription.ts";
 import { type AudioTransform, transformOf } from "./transform.ts";
-import type { AudioSource, LoadOptions, ModelInfo, StreamOptions } from "./types.ts";
+import type { AudioSource, LoadOptions, ModelInfo, StreamOptions, TranscribeOptions } from "./types.ts";
 
 const closePollMs = 2;
 const handles = new WeakMap<Voxtral, Handle>();
@@ -36,7 +36,7 @@ export class Voxtral implements AsyncDisposable, Disposable {
   }
 
   /** Transcribes a source; nothing happens before its events or result() are read. */
-  transcribe(source: AudioSource, options: StreamOptions = {}): Transcription {
+  transcribe(source: AudioSource, options: TranscribeOptions = {}): Transcription {
     handleOf(this);
     checkOptions(options, this.#delaysMs);
     return new Transcription(() => this.stream(options), source, options);
