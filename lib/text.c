@@ -1,16 +1,20 @@
 /*
  * Word times. The model says STREAMING_WORD when a word has ended (delayed by the
- * stream's delay) and spells it in the following positions, so a word ends at its
- * mark; a word that follows without a mark ends at its first token's time. Starts
- * are not in the model's output: a word begins where the previous one ended, but at
- * most as long before its end as its letters plausibly take.
+ * stream's delay) and spells it in the following positions, so a word ends shortly
+ * before its mark; a word that follows without a mark, before its first token. Starts
+ * are not in the model's output: a word begins where the previous one ended, unless
+ * that is so long ago that there was a pause; then as long before its end as such a
+ * word usually takes. Constants fitted on recordings with known word times
+ * (test/times.test.ts says how well).
  */
 #include "text.h"
 
 #include <string.h>
 
-#define SECONDS_PER_BYTE 0.09 /* slow speech: about 11 letters a second */
-#define SECONDS_PER_WORD 0.16
+#define MARK_LAG 0.05          /* s from a word's end to its mark */
+#define SECONDS_PER_WORD 0.14  /* a word's usual length ... */
+#define SECONDS_PER_BYTE 0.035 /* ... and what every byte adds */
+#define PAUSE_LENGTHS 2        /* usual lengths: what is longer has a pause in it */
 
 void text_reset(text_assembler *t, double time) {
     memset(t, 0, sizeof *t);
@@ -22,8 +26,8 @@ static void finish_word(text_assembler *t, const text_sink *sink) {
     text_word *w = &t->word;
     if (!w->size) return;
     if (w->end < t->last_end) w->end = t->last_end;
-    double longest = SECONDS_PER_WORD + SECONDS_PER_BYTE * w->size;
-    w->start = w->end - longest > t->last_end ? w->end - longest : t->last_end;
+    double usual = SECONDS_PER_WORD + SECONDS_PER_BYTE * w->size;
+    w->start = w->end - t->last_end > PAUSE_LENGTHS * usual ? w->end - usual : t->last_end;
     sink->word(sink->user, w);
     t->last_end = w->end;
     *w = (text_word){ 0 };
@@ -74,7 +78,7 @@ static void add_to_word(text_assembler *t, uint32_t c, double time, const text_s
     }
     if (w->size + 4 > TEXT_MAX_WORD) finish_word(t, sink);
     if (!w->size) {
-        w->end = t->marked >= 0 ? t->marked : time;
+        w->end = (t->marked >= 0 ? t->marked : time) - MARK_LAG;
         t->marked = -1;
     }
     w->size += put_utf8(c, w->bytes + w->size);

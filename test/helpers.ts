@@ -9,7 +9,8 @@ export const media = (name: string): string => join(root, "test", "media", name)
 export const cliPath = join(root, "cli", "main.ts");
 
 /** What is said in every recording of samples/. */
-export const expected: Record<string, { text: string }> = await Bun.file(sample("expected.json")).json();
+export const expected: Record<string, { text: string; words: { word: string; start: number; end: number }[] }> =
+  await Bun.file(sample("expected.json")).json();
 
 /** The samples of a 16 kHz mono s16 WAVE file. */
 export async function samplesOf(path: string): Promise<Int16Array> {
