@@ -71,7 +71,7 @@ extern "C" {
 #define VOX_CAPTURE_RING_S 8    /* seconds of sound a capture holds for its reader */
 #define VOX_MIN_INTERVAL_S 0.08f
 #define VOX_MAX_INTERVAL_S 10.0f
-#define VOX_DEFAULT_HOTWORD_BONUS 6.0f
+#define VOX_DEFAULT_HOTWORD_BONUS 4.0f
 #define VOX_MAX_HOTWORD_BONUS 20.0f
 
 /* Results of failed calls. */

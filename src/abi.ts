@@ -14,7 +14,7 @@ export const defaultRingBytes = 65536;
 export const captureRingS = 8;
 export const minIntervalS = 0.08;
 export const maxIntervalS = 10;
-export const defaultHotwordBonus = 6;
+export const defaultHotwordBonus = 4;
 export const maxHotwordBonus = 20;
 
 export const Status = {

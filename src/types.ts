@@ -125,7 +125,7 @@ export interface StreamOptions extends RawFormat {
   alternatives?: { count: number; cutoff: number };
   /** Start again on the audio that follows an end-of-sequence token instead of ending. Default false. */
   continuous?: boolean;
-  /** Phrases to prefer where the model hesitates between words; `bonus` in nats, 0..20, default 6. */
+  /** Phrases to prefer where the model hesitates between words; `bonus` in nats, 0..20, default 4. */
   hotwords?: readonly string[] | { phrases: readonly string[]; bonus: number };
   signal?: AbortSignal;
   /** Takes a sentence about a source that is damaged yet transcribed as far as possible. Default: process.emitWarning(). */

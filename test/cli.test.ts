@@ -14,7 +14,7 @@ await using model = await Voxtral.load(nano);
 const results = {
   weather: await model.transcribe(weather).result(),
   kitchen: await model.transcribe(kitchen).result(),
-  late: await model.transcribe(weather, { delayMs: 2400 }).result(),
+  hasty: await model.transcribe(weather, { delayMs: 80 }).result(),
 };
 await model.close();
 
@@ -108,9 +108,9 @@ test("--alt: candidates in brackets; the best ones are the text", async () => {
 test("--delay and -I reach the model", async () => {
   const ids = async (...args: string[]) =>
     (await runCli([weather, "--format", "tokens", "--silent", ...args])).out.trim();
-  const late = results.late.tokens.map(({ id }) => id).join(" ");
-  expect(late).not.toBe(results.weather.tokens.map(({ id }) => id).join(" "));
-  expect(await ids("--delay", "2400")).toBe(late);
+  const hasty = results.hasty.tokens.map(({ id }) => id).join(" ");
+  expect(hasty).not.toBe(results.weather.tokens.map(({ id }) => id).join(" "));
+  expect(await ids("--delay", "80")).toBe(hasty);
   expect(await ids("-I", "0.1")).toBe(await ids("-I", "10"));
 });
 

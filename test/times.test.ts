@@ -35,7 +35,7 @@ const percentile = (values: number[], part: number): number =>
 const ms = (seconds: number): string => `${Math.round(seconds * 1e3)} ms`;
 
 describe("word times", () => {
-  for (const delayMs of [240, 480, 960])
+  for (const delayMs of [240, 480, 2400])
     test(`at a delay of ${delayMs} ms`, async () => {
       const starts: number[] = [];
       const ends: number[] = [];
@@ -58,7 +58,7 @@ describe("word times", () => {
       );
       expect(ends.length).toBeGreaterThan(150);
       expect(mean(ends)).toBeLessThan(0.05);
-      expect(percentile(ends, 0.95)).toBeLessThan(0.12);
+      expect(percentile(ends, 0.95)).toBeLessThan(0.15);
       expect(mean(starts)).toBeLessThan(0.07);
       expect(percentile(starts, 0.95)).toBeLessThan(0.2);
     }, 60_000);
