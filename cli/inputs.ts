@@ -1,4 +1,5 @@
 // What is to be transcribed: files, folders, URLs and standard input.
+import { fstatSync } from "node:fs";
 import { open, readdir, stat } from "node:fs/promises";
 import { basename, extname, join } from "node:path";
 import { headSize, sniffFile } from "../src/audio/sniff.ts";
@@ -18,8 +19,7 @@ const inOrder = new Intl.Collator("en", { numeric: true });
 export async function inputsOf(names: string[]): Promise<Input[]> {
   const inputs: Input[] = [];
   for (const name of names) {
-    if (name === "-")
-      inputs.push({ name: "standard input", stem: "stdin", source: () => Bun.stdin.stream(), live: true });
+    if (name === "-") inputs.push({ name: "standard input", stem: "stdin", source: standardInput, live: true });
     else if (/^https?:\/\//i.test(name)) inputs.push(urlInput(name));
     else if (await isFolder(name)) inputs.push(...(await audioIn(name)).map(fileInput));
     else inputs.push(fileInput(name));
@@ -27,12 +27,26 @@ export async function inputsOf(names: string[]): Promise<Input[]> {
   return inputs;
 }
 
+function standardInput(): AudioSource {
+  if (fstatSync(0).isDirectory()) throw new VoxtralError("io", "is a folder; expected audio");
+  return Bun.stdin.stream();
+}
+
 const fileInput = (path: string): Input => ({ name: path, stem: stemOf(path), source: () => path, live: false });
 
 function urlInput(name: string): Input {
   if (!URL.canParse(name)) throw new VoxtralError("argument", `${name}: not a URL`);
   const url = new URL(name);
-  return { name, stem: stemOf(decodeURIComponent(url.pathname)) || url.hostname, source: () => url, live: false };
+  return { name, stem: stemOf(decoded(url.pathname)) || url.hostname, source: () => url, live: false };
+}
+
+/** The path of a URL as people write it; as it is if it is not UTF-8. */
+function decoded(path: string): string {
+  try {
+    return decodeURIComponent(path);
+  } catch {
+    return path;
+  }
 }
 
 const stemOf = (path: string): string => basename(path, extname(path));

@@ -1,7 +1,8 @@
 import { Command } from "commander";
 import { defaultDelayMs, maxIntervalS, minIntervalS } from "../src/abi.ts";
-import { type LagEvent, listen as listenTo, microphone, type Voxtral } from "../src/index.ts";
+import { type Device, type LagEvent, listen as listenTo, microphone, type Voxtral } from "../src/index.ts";
 import { liveInterval } from "../src/listen.ts";
+import { systemPrefix } from "../src/microphone.ts";
 import { Meter, meterLine } from "./meter.ts";
 import { addHotwords, addModelOptions, hotwordsOf, type ModelOptions, numberIn, openModel } from "./options.ts";
 import { complain, ExitCode, Interrupt } from "./terminal.ts";
@@ -110,15 +111,22 @@ async function transcribe(model: Voxtral, options: ListenOptions, signal: AbortS
   using source = microphone({ ...(device !== undefined && { device }), system, signal });
   const live = listenTo(model, source, { gate, skip, interval, delayMs, ...hotwords });
   using meter = new Meter(!options.silent);
-  const timer = setInterval(() => meter.show(meterLine(live.state)), meterMs);
+  let named = options.silent === true || device === undefined;
+  const timer = setInterval(() => {
+    if (!named && source.device) {
+      named = true;
+      const chosen = choice(device ?? "", source.device);
+      if (chosen) void meter.say(chosen);
+    }
+    meter.show(signal.aborted ? "finishing; Ctrl-C again to stop" : meterLine(live.state));
+  }, meterMs);
   let warned = options.silent === true;
   let begun = false;
   try {
     for await (const event of live) {
       if (event.type === "text") {
-        const text: string = begun ? event.text : event.text.trimStart();
-        begun ||= text !== "";
-        await meter.print(text);
+        begun = true;
+        await meter.print(event.text);
       } else if (event.type === "lag" && !warned) {
         warned = true;
         await meter.say(warning(event));
@@ -130,9 +138,17 @@ async function transcribe(model: Voxtral, options: ListenOptions, signal: AbortS
   }
 }
 
+/** What is said of a device that was named in part. */
+export function choice(wanted: string, { id, name }: Device): string | undefined {
+  const given = wanted.replace(systemPrefix, "").toLowerCase();
+  const isWhole = given === id.toLowerCase() || given === name.toLowerCase();
+  return isWhole ? undefined : `voxtral: listening to "${name}" (${id})`;
+}
+
 /** What is said once when the model is slower than the sound. */
 export function warning({ behind, skipped, speed }: LagEvent): string {
-  const pace = speed > 0 ? `transcribes ${speed.toFixed(2)} s of sound in a second` : "is slower than speech";
+  const pace =
+    speed > 0 && speed < 1 ? `transcribes ${speed.toFixed(2)} s of sound in a second` : "is slower than speech";
   const slow = `voxtral: ${behind.toFixed(1)} s behind: this machine ${pace}`;
   if (skipped === 0) return `${slow}; nothing is skipped (--no-skip)`;
   return `${slow}; skipped ${skipped.toFixed(1)} s to catch up, and will again (--no-skip keeps everything)`;

@@ -6,7 +6,7 @@ import { devicesCommand } from "./devices.ts";
 import { infoCommand } from "./info.ts";
 import { inspectCommand } from "./inspect.ts";
 import { listenCommand } from "./listen.ts";
-import { complain, ExitCode, onClosedOutput } from "./terminal.ts";
+import { complain, ExitCode, onClosedOutput, write } from "./terminal.ts";
 import { transcribeCommand } from "./transcribe.ts";
 
 /** Runs the command line; the process then ends by itself with the exit code set. */
@@ -24,9 +24,10 @@ export async function main(argv: string[] = process.argv.slice(2)): Promise<void
     .addCommand(benchCommand())
     .helpCommand(false);
   for (const command of [program, ...program.commands])
-    command
-      .exitOverride()
-      .configureOutput({ outputError: (text, write) => write(text.replace(/^error: /, "voxtral: ")) });
+    command.exitOverride().configureOutput({
+      writeOut: (text) => void write("out", text),
+      outputError: (text, print) => print(text.replace(/^error: /, "voxtral: ")),
+    });
   try {
     await program.parseAsync(argv, { from: "user" });
   } catch (error) {

@@ -1,5 +1,8 @@
 // Options that several commands share, and parsers of their values.
+import { isUtf8 } from "node:buffer";
+import { readFile } from "node:fs/promises";
 import { type Command, InvalidArgumentError, Option } from "commander";
+import { fileError } from "../src/errors.ts";
 import { type LoadOptions, type StreamOptions, Voxtral, VoxtralError } from "../src/index.ts";
 import { ExitCode, Status } from "./terminal.ts";
 
@@ -58,11 +61,15 @@ export function addHotwords(command: Command): Command {
 /** The stream option that --hotwords stands for. */
 export async function hotwordsOf(file: string | undefined): Promise<Pick<StreamOptions, "hotwords">> {
   if (file === undefined) return {};
+  let bytes: Uint8Array;
   try {
-    return { hotwords: (await Bun.file(file).text()).split("\n") };
-  } catch (error) {
-    throw new VoxtralError("io", `${file}: the hotwords cannot be read`, { cause: error });
+    bytes = await readFile(file);
+  } catch (cause) {
+    throw fileError(file, cause);
   }
+  if (!isUtf8(bytes) || bytes.includes(0))
+    throw new VoxtralError("format", `${file}: not a text in UTF-8; expected phrases, one a line`);
+  return { hotwords: new TextDecoder().decode(bytes).split("\n") };
 }
 
 /** Loads the model that the options name; progress on a terminal if it takes long. */

@@ -27,7 +27,7 @@ export interface Target {
 /** The targets of each input; refuses by `usage` what cannot be meant. */
 export function targetsOf(inputs: Input[], options: OutputOptions, usage: (message: string) => never): Target[][] {
   const { output, outputDir } = options;
-  const formats = options.format ?? [output === undefined ? "text" : formatOf(output)];
+  const formats = options.format ?? [output === undefined ? "text" : formatOf(output, usage)];
   if (output !== undefined && outputDir !== undefined) usage("-o and --output-dir exclude each other");
   if (output !== undefined && (inputs.length > 1 || formats.length > 1))
     usage("-o takes one transcript in one format: use --output-dir for several");
@@ -54,10 +54,12 @@ export function targetsOf(inputs: Input[], options: OutputOptions, usage: (messa
   return targets;
 }
 
-/** The format whose files end like this one; text for any other. */
-function formatOf(path: string): FormatName {
-  const end = extname(path).slice(1).toLowerCase();
-  return formatNames.find((name) => extensions[name] === end) ?? "text";
+/** The format whose files end like this one; text without an ending. */
+function formatOf(path: string, usage: (message: string) => never): FormatName {
+  if (extname(path) === "") return "text";
+  const found = formatNames.findLast((name) => path.toLowerCase().endsWith(`.${extensions[name]}`)); // .verbose.json before .json
+  const known = Object.values(extensions).map((end) => `.${end}`);
+  return found ?? usage(`${path}: no format ends in ${extname(path)}; expected ${known.join(", ")}, or add --format`);
 }
 
 /** Makes the folder for the files, if it is missing. */
@@ -65,6 +67,8 @@ export async function makeFolder(path: string): Promise<void> {
   try {
     await mkdir(path, { recursive: true });
   } catch (cause) {
+    if ((cause as NodeJS.ErrnoException).code === "EEXIST")
+      throw new VoxtralError("io", `${path}: is a file; expected a folder`, { cause });
     throw unwritable(path, cause);
   }
 }
@@ -165,12 +169,18 @@ export class OutputFile {
 const reasons: Record<string, string> = {
   ENOENT: "its folder does not exist",
   EACCES: "permission denied",
+  ENOTDIR: "a folder in its path is a file",
   EISDIR: "it is a folder",
   ENOSPC: "no space left on the device",
   EROFS: "the file system is read-only",
 };
 
-function unwritable(path: string, cause: unknown): VoxtralError {
+/** Why the system refuses to write, in words. */
+export function reason(cause: unknown): string {
   const { code = "", message } = cause as NodeJS.ErrnoException;
-  return new VoxtralError("io", `${path}: cannot be written (${reasons[code] ?? message})`, { cause });
+  return reasons[code] ?? message;
+}
+
+function unwritable(path: string, cause: unknown): VoxtralError {
+  return new VoxtralError("io", `${path}: cannot be written (${reason(cause)})`, { cause });
 }

@@ -70,7 +70,8 @@ little-endian samples, 16 kHz mono. A folder is its audio files, a URL is fetche
 --monitor writes to standard error: ▶ the encoder ran, · prompt, ▪ text, ▫ silence
 (▸ ▹ slower than speech), restarts: ↺ end of text, ⟳ last position, ↻ silence, ⤾ rut.
 
-Exit status: 0 done, 1 failure, 2 wrong usage, 130 interrupted, 143 terminated.
+Exit status: 0 done, 1 failure, 2 wrong usage, 129 terminal closed, 130 interrupted,
+141 reader of the output gone, 143 terminated.
 Environment: VOXTRAL_MODEL names the default model; VOXTRAL_LIBRARY another native
 library, to diagnose.`;
 

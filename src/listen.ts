@@ -168,6 +168,8 @@ export class Listening implements AsyncIterable<LiveEvent> {
 
   /** Writes what waits, up to a pause or one second. */
   async #give(stream: VoxtralStream): Promise<void> {
+    const { written, decoded } = stream.progress;
+    if (written - decoded < this.#held + slack / 2) this.#speed.begin();
     for (let given = 0; given < rate; ) {
       const step = this.#waiting.shift();
       if (step === undefined) break;
@@ -185,7 +187,6 @@ export class Listening implements AsyncIterable<LiveEvent> {
       }
     }
     this.#change();
-    this.#speed.wrote();
   }
 
   /** All text before the pause has come. */

@@ -46,6 +46,8 @@ export function microphone(options: MicrophoneOptions = {}): Microphone {
 }
 
 const chunkSamples = 4096;
+/** What chooses the sound system in a device's name. */
+export const systemPrefix = /^(pulse|alsa|coreaudio|wasapi):/;
 
 /** A device being recorded, as 16 kHz mono samples; recording starts with the first read. */
 export class Microphone implements AsyncIterable<Float32Array>, AsyncDisposable, Disposable {
@@ -62,8 +64,10 @@ export class Microphone implements AsyncIterable<Float32Array>, AsyncDisposable,
 
   /** Use microphone(). */
   constructor(options: MicrophoneOptions) {
-    if (options.device?.includes("\0"))
-      throw new VoxtralError("argument", "the device's name contains a NUL character");
+    const name = options.device?.replace(systemPrefix, "");
+    if (name?.includes("\0")) throw new VoxtralError("argument", "the device's name contains a NUL character");
+    if (name?.trim() === "")
+      throw new VoxtralError("argument", "the device's name is empty; leave it out to record the default one");
     this.#options = options;
   }
 

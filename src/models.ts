@@ -16,7 +16,11 @@ export function findModel(model?: string | URL): string {
   const named = model instanceof URL ? fileURLToPath(model) : (model ?? process.env.VOXTRAL_MODEL);
   if (named !== undefined && named !== "") {
     if (named.includes("\0")) throw new VoxtralError("argument", "the model's path contains a NUL character");
-    if (!named.startsWith("synthetic:") && !existsSync(named))
+    if (named.startsWith("synthetic:")) {
+      const config = named.slice("synthetic:".length);
+      if (config !== "4b" && !existsSync(config))
+        throw new VoxtralError("io", `${named}: no such model; expected synthetic:4b or synthetic:PATH.json`);
+    } else if (!existsSync(named))
       throw new VoxtralError(
         "io",
         `${named}: no such model; expected a folder with params.json, consolidated.safetensors and tekken.json`,

@@ -12,7 +12,7 @@ function refuse(name: string, value: unknown, expected: string): never {
 
 /** Throws for options out of range. */
 export function checkOptions(options: StreamOptions, delaysMs: readonly number[]): void {
-  const { delayMs, interval, alternatives, rate, channels, encoding } = options;
+  const { delayMs, interval, alternatives, rate, channels, encoding, hotwords } = options;
   if (delayMs !== undefined && !delaysMs.includes(delayMs)) refuse("delayMs", delayMs, `one of ${delaysMs.join(", ")}`);
   if (interval !== undefined && !within(interval, minIntervalS, maxIntervalS))
     refuse("interval", interval, `${minIntervalS} to ${maxIntervalS} seconds`);
@@ -27,6 +27,19 @@ export function checkOptions(options: StreamOptions, delaysMs: readonly number[]
     refuse("channels", channels, "1 to 64");
   if (encoding !== undefined && !["auto", "f32", "s16"].includes(encoding))
     refuse("encoding", encoding, '"auto", "f32" or "s16"');
+  if (hotwords !== undefined) checkPhrases(phrasesOf(hotwords));
+}
+
+type Hotwords = NonNullable<StreamOptions["hotwords"]>;
+
+const phrasesOf = (hotwords: Hotwords): unknown =>
+  Object(hotwords) === hotwords && "phrases" in hotwords ? hotwords.phrases : hotwords;
+
+function checkPhrases(phrases: unknown): void {
+  if (!Array.isArray(phrases)) refuse("hotwords", phrases, "an array of phrases, or { phrases, bonus }");
+  for (const phrase of phrases)
+    if (typeof phrase !== "string" || /[\0\n]/.test(phrase))
+      refuse("a hotword", JSON.stringify(phrase), "a phrase without NUL and line ends");
 }
 
 /** Sets a new stream up. */
@@ -40,7 +53,7 @@ export function configure(stream: Handle, options: StreamOptions, delaysMs: read
   if (hotwords !== undefined) setHotwords(stream, hotwords);
 }
 
-function setHotwords(stream: Handle, hotwords: NonNullable<StreamOptions["hotwords"]>): void {
+function setHotwords(stream: Handle, hotwords: Hotwords): void {
   const { phrases, bonus } = "phrases" in hotwords ? hotwords : { phrases: hotwords, bonus: defaultHotwordBonus };
   const status = native().vox_stream_set_hotwords(stream, phrases.join("\n"), bonus);
   if (status < 0) throw statusError(status, native().vox_stream_error(stream) ?? "");

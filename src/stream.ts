@@ -32,6 +32,7 @@ export class VoxtralStream implements AsyncIterable<VoxtralEvent>, AsyncDisposab
   #consumed = false;
   #over: VoxtralError | "done" | "closed" | undefined;
   #thrown = false;
+  #begun = false; // text has come
   #progress: Progress = { written: 0, encoded: 0, decoded: 0 };
   readonly #segmenter = new Segmenter();
   readonly #consumer: Consumer = { drain: () => this.#drain() };
@@ -240,6 +241,12 @@ export class VoxtralStream implements AsyncIterable<VoxtralEvent>, AsyncDisposab
             { type: "word", ...part },
             ...this.#segmenter.push(part),
           );
+        break;
+      }
+      case "text": {
+        const text = this.#begun ? record.text : record.text.trimStart();
+        if (text !== "") this.#queue.push({ type: "text", text });
+        this.#begun ||= text !== "";
         break;
       }
       case "restart":

@@ -1,5 +1,5 @@
-import { type AudioReader, decodedReader, type Warn } from "./audio/decode.ts";
-import { openReader } from "./audio/reader.ts";
+import { type AudioReader, decodedReader } from "./audio/decode.ts";
+import { openReader, type Warn } from "./audio/reader.ts";
 import { VoxtralError } from "./errors.ts";
 import { Collector } from "./formats/collect.ts";
 import { type FormatName, format } from "./formats/index.ts";
@@ -60,7 +60,7 @@ export class Transcription implements AsyncIterable<VoxtralEvent> {
   async *#run(): AsyncGenerator<VoxtralEvent, void, void> {
     let reader: AudioReader | undefined;
     try {
-      const source = openReader(this.#source);
+      const source = openReader(this.#source, this.#warn);
       reader = this.#auto ? decodedReader(source, this.#warn) : source;
       this.#reader = reader;
       using stream = this.#open();

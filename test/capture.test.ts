@@ -58,7 +58,11 @@ describe.concurrent.skipIf(noPulse !== "")(`PulseAudio${noPulse}`, () => {
     await sound.run("paplay", "-d", "speakers", sample("digits.wav"));
     await Promise.all(listeners.map((listener) => listener.printed("zero")));
     for (const listener of listeners) listener.interrupt();
-    for (const listener of listeners) expect(await listener.ended).toEqual({ out: `${digits}\n`, err: "", code: 0 });
+    for (const [i, listener] of listeners.entries()) {
+      const inPart = ["null output", "speak"].includes(ways[i]?.at(-1) ?? "");
+      const err = inPart ? 'voxtral: listening to "Monitor of Null Output" (speakers.monitor)\n' : "";
+      expect(await listener.ended).toEqual({ out: `${digits}\n`, err, code: 0 });
+    }
     await sound.recorders(0); // released
   }, 60_000);
 

@@ -163,7 +163,10 @@ test("damaged bytes: samples or a VoxtralError, and an end", async () => {
     for (let round = 0; round < 12; round++) {
       const bad = good.slice(0, round % 2 ? good.length : Math.floor(next() * good.length));
       for (let i = 0; i < 1 + round * 8; i++) bad[Math.floor(next() * bad.length)] = next() * 256;
-      const reader = decodedReader(openReader(new File([bad], name)), () => {});
+      const reader = decodedReader(
+        openReader(new File([bad], name), () => {}),
+        () => {},
+      );
       let bytes = 0;
       try {
         for (let chunk = await reader.read(); chunk; chunk = await reader.read()) bytes += chunk.byteLength;
@@ -194,7 +197,7 @@ test("an hour never sits in memory", async () => {
       const bytes = await Bun.file(${JSON.stringify(media("digits.mp3"))}).bytes();
       for (let i = 0; i < 1120; i++) yield bytes;
     }
-    const reader = decodedReader(openReader(hour()), (text) => console.error(text));
+    const reader = decodedReader(openReader(hour(), console.error), console.error);
     let samples = 0;
     let base = 0;
     let peak = 0;

@@ -31,6 +31,7 @@ test("a missing file, a folder, a file without permission", async () => {
   expect((await failure("io", () => transcribe(missing))).message).toBe(`${missing}: no such file`);
   expect((await failure("io", () => transcribe(Bun.file(missing)))).message).toBe(`${missing}: no such file`);
   expect((await failure("io", () => transcribe(folder))).message).toContain("folder");
+  expect((await failure("argument", () => transcribe(""))).message).toBe("a file's name is empty");
   const locked = await file("locked.wav", "RIFF");
   await chmod(locked, 0);
   if (process.getuid?.() !== 0) expect((await failure("io", () => transcribe(locked))).message).toContain("permission");
@@ -120,6 +121,10 @@ test("models that cannot be loaded", async () => {
   await writeFile(join(broken, "consolidated.safetensors"), "nothing");
   expect((await failure("format", () => Voxtral.load(broken))).message).toContain("consolidated.safetensors");
   await failure("argument", () => Voxtral.load("a\0b"));
+  for (const name of ["synthetic:9b", "synthetic:", "synthetic:/no/params.json"])
+    expect((await failure("io", () => Voxtral.load(name))).message).toBe(
+      `${name}: no such model; expected synthetic:4b or synthetic:PATH.json`,
+    );
 });
 
 test("load options that this machine or build does not have", async () => {

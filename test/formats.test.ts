@@ -238,6 +238,14 @@ test("json: words, segments, tokens with alternatives and log-probabilities", ()
   expect(tokens.some(({ alternatives }: { alternatives?: object[] }) => alternatives?.length)).toBe(true);
 });
 
+test("json and verbose_json: times in whole ms, log-probabilities to 4 decimals", () => {
+  const precise = transcriptOf(["one", "two"], 0.123456);
+  const said = { word: "two", start: 0.123, end: 0.247 };
+  expect(JSON.parse(format(precise, "json")).words[1]).toEqual({ ...said, logprob: -0.1 });
+  expect(JSON.parse(format(precise, "verbose_json")).words[1]).toEqual(said);
+  for (const name of ["json", "verbose_json"] as const) expect(format(transcript, name)).not.toMatch(/\.\d{5}/);
+});
+
 test("verbose_json: the fields of OpenAI's, and every text token in the segment it spells", () => {
   const document = JSON.parse(format(transcript, "verbose_json", { language: "english" }));
   expect(Object.keys(document)).toEqual(["task", "language", "duration", "text", "segments", "words"]);
@@ -245,7 +253,7 @@ test("verbose_json: the fields of OpenAI's, and every text token in the segment 
     task: "transcribe",
     language: "english",
     text: transcript.text,
-    duration: transcript.duration,
+    duration: Number(transcript.duration.toFixed(3)),
   });
   const spelling = new Map(transcript.tokens.map(({ id, text = "" }) => [id, text]));
   document.segments.forEach((segment: Record<string, number> & { text: string; tokens: number[] }, i: number) => {

@@ -1,7 +1,7 @@
 // Hotwords help where the model hesitates, and change nothing elsewhere.
 import { afterAll, describe, expect, test } from "bun:test";
 import { Voxtral } from "../src/index.ts";
-import { expected, failure, nano, random, sample, samplesOf, toFloats } from "./helpers.ts";
+import { expected, failure, nano, random, runCli, sample, samplesOf, toFloats } from "./helpers.ts";
 import { wordErrors } from "./reference/wer.ts";
 
 const model = await Voxtral.load(nano);
@@ -53,5 +53,24 @@ describe("hotwords", () => {
       "line 1",
     );
     await failure("argument", () => model.stream({ hotwords: { phrases: ["x"], bonus: 100 } }));
+  });
+
+  test("what is no list of phrases is refused", async () => {
+    for (const hotwords of ["abc", [1], ["a\nb"], { phrases: ["a\0b"], bonus: 2 }, null, 7] as never[])
+      await failure("argument", () => model.transcribe(sample("digits.wav"), { hotwords }));
+    expect((await failure("argument", () => model.stream({ hotwords: "abc" as never }))).message).toBe(
+      "hotwords is abc; expected an array of phrases, or { phrases, bonus }",
+    );
+  });
+
+  test("--hotwords: a file that cannot be used is refused with the reason", async () => {
+    const say = async (file: string): Promise<string> => {
+      const { out, err, code } = await runCli([sample("digits.wav"), "--silent", "--hotwords", file]);
+      expect([out, code]).toEqual(["", 1]);
+      return err;
+    };
+    expect(await say("/no/file")).toBe("voxtral: /no/file: no such file\n");
+    expect(await say(nano)).toBe(`voxtral: ${nano}: is a folder; expected a file\n`);
+    expect(await say(sample("digits.wav"))).toEndWith(": not a text in UTF-8; expected phrases, one a line\n");
   });
 });

@@ -2,10 +2,10 @@
 // is "heard" at the pace of time. capture.test.ts tries the sound systems themselves.
 import { describe, expect, test } from "bun:test";
 import { join } from "node:path";
-import { warning } from "../cli/listen.ts";
+import { choice, warning } from "../cli/listen.ts";
 import { meterLine } from "../cli/meter.ts";
 import { microphone } from "../src/index.ts";
-import { expected, failure, runCli } from "./helpers.ts";
+import { expected, failure, nano, runCli } from "./helpers.ts";
 import { hearing, missing, startProgram, startVoxtral } from "./sound.ts";
 
 const digits = expected["digits.wav"]?.text as string;
@@ -118,6 +118,34 @@ describe.concurrent.skipIf(noAlsa !== "")(`a microphone${noAlsa}`, () => {
     expect(text).toMatch(/^what is .*today\n$/);
   }, 20_000);
 
+  test("on a terminal, behind: Ctrl-C says how to stop, a second one stops", async () => {
+    await using home = await hearing("weather.wav");
+    const params = await Bun.file(join(nano, "params.json")).json();
+    const slow = join(home.folder, "slow.json");
+    await Bun.write(slow, JSON.stringify({ ...params, dim: 1024, n_layers: 16, hidden_dim: 4096 }));
+    const shown = Promise.withResolvers<void>();
+    const finishing = Promise.withResolvers<void>();
+    const options = ["--no-gate", "--no-skip", "--threads", "1", "-d", `synthetic:${slow}`];
+    const child = Bun.spawn([process.execPath, join(import.meta.dir, "../cli/main.ts"), "listen", ...options], {
+      env: home.env,
+      terminal: {
+        cols: 100,
+        rows: 24,
+        data(_, bytes) {
+          const text = new TextDecoder().decode(bytes);
+          if (/lag [1-9]/.test(text)) shown.resolve();
+          if (text.includes("finishing; Ctrl-C again to stop")) finishing.resolve();
+        },
+      },
+    });
+    await shown.promise;
+    child.kill("SIGINT");
+    await finishing.promise;
+    child.kill("SIGINT");
+    expect(await child.exited).toBe(130);
+    child.terminal?.close();
+  }, 20_000);
+
   test("devices: a table, and JSON", async () => {
     await using home = await hearing("digits.wav");
     const table = await startVoxtral(home.env, "devices").ended;
@@ -125,6 +153,8 @@ describe.concurrent.skipIf(noAlsa !== "")(`a microphone${noAlsa}`, () => {
     expect(table).toMatchObject({ err: "", code: 0 });
     const json = JSON.parse((await startVoxtral(home.env, "devices", "--json").ended).out);
     expect(json.system).toBe("alsa");
+    const plugins = /^(null|lavrate|samplerate|speexrate|jack|oss|pulse|pipewire|speex|upmix|vdownmix)$/;
+    expect(json.devices.filter(({ id }: { id: string }) => plugins.test(id))).toEqual([]);
     expect(json.devices.find(({ id }: { id: string }) => id === "default")).toMatchObject({
       kind: "input",
       default: true,
@@ -143,7 +173,7 @@ test("wrong usage", async () => {
   expect(delay).toMatchObject({ out: "", code: 2 });
   expect(delay.err).toStartWith("voxtral: --delay is 100; expected one of 80, 160");
   expect((await runCli(["listen", "a.wav"])).code).toBe(2);
-  await failure("argument", () => microphone({ device: "a\0b" }));
+  for (const device of ["a\0b", "", " ", "alsa:"]) await failure("argument", () => microphone({ device }));
 });
 
 test("what a slow machine says", () => {
@@ -151,9 +181,16 @@ test("what a slow machine says", () => {
   expect(warning(lag)).toBe(
     "voxtral: 5.3 s behind: this machine transcribes 0.61 s of sound in a second; skipped 4.5 s to catch up, and will again (--no-skip keeps everything)",
   );
-  expect(warning({ ...lag, skipped: 0, speed: 0 })).toBe(
-    "voxtral: 5.3 s behind: this machine is slower than speech; nothing is skipped (--no-skip)",
-  );
+  for (const speed of [0, 1, 1.18])
+    expect(warning({ ...lag, skipped: 0, speed })).toBe(
+      "voxtral: 5.3 s behind: this machine is slower than speech; nothing is skipped (--no-skip)",
+    );
+});
+
+test("a device that was named in part is told", () => {
+  const device = { id: "hw:1", name: "Yeti X", kind: "input", default: false, rate: 48000, channels: 1 } as const;
+  for (const whole of ["hw:1", "yeti x", "alsa:hw:1", "pulse:Yeti X"]) expect(choice(whole, device)).toBeUndefined();
+  expect(choice("yeti", device)).toBe('voxtral: listening to "Yeti X" (hw:1)');
 });
 
 test("the meter's line", () => {

@@ -5,7 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { inputsOf } from "../cli/inputs.ts";
 import { progressLine } from "../cli/progress.ts";
-import { extensions, format, formatNames, type Transcript, Voxtral } from "../src/index.ts";
+import { extensions, type FormatName, format, formatNames, type Transcript, Voxtral } from "../src/index.ts";
 import { cliPath, failure, media, nano, runCli, sample, startCli } from "./helpers.ts";
 
 const kitchen = sample("kitchen.wav");
@@ -56,10 +56,12 @@ test("--output-dir: a file for every input and format, as the package formats th
 
 test("-o: the name tells the format, unless --format does; what was there is replaced", async () => {
   const out = await freshFolder();
-  const names: [string, string[], "srt" | "vtt" | "text" | "csv"][] = [
+  const names: [string, string[], FormatName][] = [
     ["a.SRT", [], "srt"],
     ["a.vtt", [], "vtt"],
-    ["a.text", [], "text"],
+    ["a", [], "text"],
+    ["a.verbose.json", [], "verbose_json"],
+    ["a.foo", ["--format", "text"], "text"],
     ["a.txt", ["--format", "csv"], "csv"],
   ];
   for (const [name, args, expected] of names) {
@@ -148,7 +150,8 @@ describe("whole or not at all", () => {
     const run = await runCli([weather, "-o", join(folder, "no", "a.txt")]);
     expect(run.err).toBe(`voxtral: ${join(folder, "no", "a.txt")}: cannot be written (its folder does not exist)\n`);
     expect(run.code).toBe(1);
-    expect((await runCli([weather, "--output-dir", weather])).err).toContain("cannot be written");
+    const onFile = await runCli([weather, "--output-dir", kitchen]);
+    expect([onFile.err, onFile.code]).toEqual([`voxtral: ${kitchen}: is a file; expected a folder\n`, 1]);
   });
 });
 
@@ -159,6 +162,7 @@ test("what cannot be meant: status 2 and a sentence, before any work", async () 
     [[weather, "--format", "text,srt"], /several formats need --output-dir/],
     [[weather, kitchen, "-o", "a.txt"], /-o takes one transcript/],
     [[weather, "-o", "a.txt", "--format", "srt,vtt"], /-o takes one transcript/],
+    [[weather, "-o", "a.foo"], /a\.foo: no format ends in \.foo; expected \.txt, \.json, .*, or add --format/],
     [[weather, "-o", "a.txt", "--output-dir", "b"], /exclude each other/],
     [[weather, "--format", "srt,docx"], /one or more of text, json/],
     [[weather, weather, "--output-dir", out], /would be written over the transcript of/],

@@ -97,7 +97,7 @@ test("what is no source is refused", async () => {
     [new URL("ftp://example.com/a.wav"), "http"],
     [[1, 2, 3], "number"],
     [["a.wav"], "string"],
-    [new Float64Array(4), "number"],
+    [new Float64Array(4), "Float64Array"],
     [[new Float64Array(4)], "Float64Array"],
     [[null], "null"],
   ];

@@ -34,6 +34,12 @@ test("text comes before the audio has ended", async () => {
   expect(stream.progress.decoded).toBeLessThanOrEqual(stream.progress.encoded + 1e-9);
 }, 20_000);
 
+test("the first text begins with no space, the others are as they are", async () => {
+  let joined = "";
+  for await (const event of model.transcribe(sample("kitchen.wav"))) if (event.type === "text") joined += event.text;
+  expect(joined).toBe(text);
+});
+
 test("writes that are not awaited keep their order", async () => {
   await using stream = model.stream();
   const half = samples.length >> 1;

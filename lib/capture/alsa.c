@@ -71,6 +71,18 @@ static bool records(const alsa_api *api, const void *hint) {
     return yes;
 }
 
+/* What only converts another device's sound, or stands for a sound server that does not run, is none of its own. */
+static bool is_plugin(const char *name) {
+    static const char *const plugins[] = {
+        "null", "a52", "dsnoop", "jack", "lavrate", "oss", "pipewire", "pulse", "samplerate", "samplerate_best", "samplerate_linear",
+        "samplerate_medium", "samplerate_order", "speex", "speexrate", "speexrate_best", "speexrate_medium", "upmix", "usbstream", "vdownmix",
+    };
+    if (strchr(name, ':')) return strncmp(name, "hw:", 3) && strncmp(name, "sysdefault:", 11); /* one card, in many ways */
+    for (size_t i = 0; i < sizeof plugins / sizeof *plugins; i++)
+        if (!strcmp(name, plugins[i])) return true;
+    return false;
+}
+
 static int32_t list(capture_list *out, vox_error *e) {
     alsa_api api;
     void **hints;
@@ -80,7 +92,7 @@ static int32_t list(capture_list *out, vox_error *e) {
     for (void **hint = hints; *hint && !status; hint++) {
         char *name = records(&api, *hint) ? api.device_name_get_hint(*hint, "NAME") : NULL;
         char *text = name ? api.device_name_get_hint(*hint, "DESC") : NULL;
-        if (name && strcmp(name, "null")) {
+        if (name && !is_plugin(name)) {
             capture_device d = { .default_input = !strcmp(name, "default") };
             snprintf(d.id, sizeof d.id, "%s", name);
             snprintf(d.name, sizeof d.name, "%s", text ? text : name);

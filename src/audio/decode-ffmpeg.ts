@@ -5,8 +5,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileError, VoxtralError } from "../errors.ts";
 import { chunkBytes } from "./chunk.ts";
-import { damaged, type Samples, type Warn } from "./decode.ts";
-import type { Reader } from "./reader.ts";
+import { damaged, type Samples } from "./decode.ts";
+import type { Reader, Warn } from "./reader.ts";
 import type { Sniffed } from "./sniff.ts";
 
 const rate = 16000;
@@ -37,6 +37,7 @@ export async function ffmpegSamples(
     stdout: "pipe",
     stderr: "pipe",
     signal: closing,
+    killSignal: "SIGKILL", // asked to end it would first write what nobody reads
   });
   let failure: unknown;
   if (child.stdin) void pour(reader, child.stdin).catch((error) => (failure = error));
@@ -48,7 +49,10 @@ export async function ffmpegSamples(
   async function end(): Promise<void> {
     await told;
     const code = await child.exited;
+    if (closing.aborted) return;
     if (failure) throw failure;
+    if (child.signalCode || messages.killed)
+      throw new VoxtralError("io", `${reader.name ?? "the source"}: ffmpeg was killed while it decoded ${format}`);
     if (bytes === 0) {
       const why = messages.noSound
         ? "without sound"
@@ -91,7 +95,13 @@ async function pour(reader: Reader, ffmpeg: Bun.FileSink): Promise<void> {
 /** The path of a temporary file, gone on `closing`, with all that the reader gives. */
 async function spooled(reader: Reader, closing: AbortSignal): Promise<string> {
   const folder = await mkdtemp(join(tmpdir(), "voxtral-"));
-  closing.addEventListener("abort", () => rmSync(folder, { recursive: true, force: true }));
+  const remove = (): void => {
+    rmSync(folder, { recursive: true, force: true });
+    process.off("exit", remove);
+  };
+  process.on("exit", remove);
+  closing.addEventListener("abort", remove);
+  if (closing.aborted) remove();
   const path = join(folder, "source");
   const file = await open(path, "wx", 0o600);
   try {
@@ -121,6 +131,11 @@ class Messages {
 
   get error(): string | undefined {
     return this.#text.match(/\[(?:error|fatal)\] (.+)/)?.[1]?.replace(/^file:/, "");
+  }
+
+  /** It ends in order on a signal, and says so. */
+  get killed(): boolean {
+    return /received signal/i.test(this.#text);
   }
 
   get noSound(): boolean {

@@ -5,11 +5,8 @@ import { setImmediate as nextTurn } from "node:timers/promises";
 import { VoxtralError } from "../errors.ts";
 import type { AudioChunk, RawFormat } from "../types.ts";
 import { chunkBytes } from "./chunk.ts";
-import type { Reader } from "./reader.ts";
+import type { Reader, Warn } from "./reader.ts";
 import { type Codec, headSize, missingBytes, sniff, sniffFile } from "./sniff.ts";
-
-/** Takes one sentence about a source that was not as it should be. */
-export type Warn = (message: string) => void;
 
 /** Chunks that the library understands. */
 export interface Samples extends Pick<Reader, "read"> {

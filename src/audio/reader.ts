@@ -5,6 +5,9 @@ import { fileError, VoxtralError } from "../errors.ts";
 import type { AudioChunk, AudioSource } from "../types.ts";
 import { checkChunk, isChunk } from "./chunk.ts";
 
+/** Takes one sentence about a source that was not as it should be. */
+export type Warn = (message: string) => void;
+
 export interface Reader {
   /** What error messages call the source. */
   readonly name?: string;
@@ -23,16 +26,16 @@ export interface Reader {
 const fileChunk = 65536;
 
 /** A reader of any source; the source is opened by the first read. */
-export function openReader(source: AudioSource): Reader {
+export function openReader(source: AudioSource, warn: Warn): Reader {
   if (typeof source === "string") return fileReader(source);
   if (source instanceof URL) {
     if (source.protocol === "file:") return fileReader(fileURLToPath(source));
-    if (source.protocol === "http:" || source.protocol === "https:") return httpReader(source);
+    if (source.protocol === "http:" || source.protocol === "https:") return httpReader(source, warn);
     throw new VoxtralError("argument", `${source}: only file:, http: and https: URLs are read`);
   }
   if (source instanceof Blob) return blobReader(source);
   if (source instanceof Response) return responseReader(source);
-  if (isChunk(source)) return iteratorReader([source][Symbol.iterator]());
+  if (isChunk(source) || ArrayBuffer.isView(source)) return iteratorReader([checkChunk(source)][Symbol.iterator]());
   if (source instanceof ReadableStream) return streamReader(source);
   if (Symbol.asyncIterator in Object(source))
     return iteratorReader((source as AsyncIterable<AudioChunk>)[Symbol.asyncIterator]());
@@ -44,6 +47,7 @@ export function openReader(source: AudioSource): Reader {
 }
 
 function fileReader(path: string): Reader {
+  if (path === "") throw new VoxtralError("argument", "a file's name is empty");
   let file: ReturnType<typeof open> | undefined;
 
   async function opened(): ReturnType<typeof open> {
@@ -73,9 +77,10 @@ function fileReader(path: string): Reader {
   return reader;
 }
 
-function httpReader(url: URL): Reader {
+function httpReader(url: URL, warn: Warn): Reader {
   const closing = new AbortController();
   let body: Promise<Reader> | undefined;
+  let bytes = 0;
 
   async function connect(): Promise<Reader> {
     let response: Response;
@@ -89,10 +94,23 @@ function httpReader(url: URL): Reader {
     return responseReader(response);
   }
 
+  /** The end of a download that breaks: what came of it is worth having. */
+  function broken(cause: unknown): undefined {
+    if (closing.signal.aborted) return;
+    const { code, message } = cause as NodeJS.ErrnoException;
+    const what = `${url}: the download broke off after ${bytes} bytes (${code ?? message})`;
+    if (bytes === 0) throw new VoxtralError("io", what, { cause });
+    warn(`${what}; what came is transcribed`);
+  }
+
   const reader: Reader = {
     name: url.href,
     isFile: true,
-    read: async () => (await (body ??= connect())).read(),
+    async read() {
+      const chunk = await (await (body ??= connect())).read().catch(broken);
+      bytes += chunk?.byteLength ?? 0;
+      return chunk;
+    },
     close: () => closing.abort(),
   };
   return reader;

@@ -49,6 +49,7 @@ export function sniff(head: Uint8Array): Sniffed | undefined {
   if (isTransportStream(head)) return { format: "MPEG transport stream" };
   const frames = frameSync(head, 0);
   if (frames) return frames;
+  if (isAc3(head, text)) return { format: "AC-3" };
   const found = signatures.find(([, at, signature]) => text.startsWith(signature, at));
   return found && { format: found[0] };
 }
@@ -56,6 +57,7 @@ export function sniff(head: Uint8Array): Sniffed | undefined {
 /** As sniff(), for files: a recording cut out of a broadcast begins within a frame. */
 export function sniffFile(head: Uint8Array): Sniffed | undefined {
   let found = sniff(head);
+  if (String.fromCharCode(...head.subarray(0, 4)) === "\x7fELF") return undefined; // long runs of 0xff
   for (let at = 1; !found && at + 4 < head.length; at++) found = frameSync(head, at);
   return found;
 }
@@ -95,12 +97,18 @@ const bitRates = [
 ] as const;
 const sampleRates = [44100, 48000, 32000] as const;
 
-/** MPEG audio or ADTS AAC: a frame header, and another one where this frame ends. */
+/** MPEG audio or ADTS AAC: three frames, or two up to the end, each where the one before ends. */
 function frameSync(head: Uint8Array, at: number): Sniffed | undefined {
-  const size = frameSize(head, at);
-  if (size === undefined || at + size + 4 > head.length || frameSize(head, at + size) === undefined) return undefined;
-  // version, layer and sample rate are those of the stream
-  if (head[at + 1] !== head[at + size + 1] || ((head[at + 2]! ^ head[at + size + 2]!) & 0x0c) !== 0) return undefined;
+  let next = at;
+  for (let frames = 0; frames < 3; frames++) {
+    const endsHere = next + 4 > head.length && (head.length < headSize || at === 0);
+    if (frames === 2 && endsHere) break;
+    const size = frameSize(head, next);
+    // version, layer and sample rate are those of the stream
+    const isOther = head[next + 1] !== head[at + 1] || ((head[next + 2]! ^ head[at + 2]!) & 0x0c) !== 0;
+    if (size === undefined || isOther) return undefined;
+    next += size;
+  }
   return isAdts(head, at) ? { format: "AAC" } : { format: "MP3", codec: "mpeg" };
 }
 
@@ -129,6 +137,20 @@ function frameSize(head: Uint8Array, at: number): number | undefined {
 /** Samples of one frame of an MPEG layer III stream. */
 export function mpegFrameSamples(kind: number): number {
   return (kind & 0x18) === 0x18 ? 1152 : 576;
+}
+
+// kbit/s by frame size code
+const ac3Rates = [32, 40, 48, 56, 64, 80, 96, 112, 128, 160, 192, 224, 256, 320, 384, 448, 512, 576, 640];
+
+/** AC-3 or E-AC-3: a frame, and another one where it ends, as far as that is seen. */
+function isAc3(head: Uint8Array, text: string): boolean {
+  if (!text.startsWith("\x0b\x77") || head.length < 6) return false;
+  const [, , high = 0, low = 0, code = 0, version = 0] = head;
+  const hz = [48000, 44100, 32000][code >> 6];
+  const rate = ac3Rates[(code & 63) >> 1];
+  let size = (((high & 7) << 8) | low) * 2 + 2; // E-AC-3
+  if (version >> 3 <= 10) size = hz && rate ? (Math.floor((rate * 96000) / hz) + (hz === 44100 ? code & 1 : 0)) * 2 : 0;
+  return version >> 3 <= 16 && size > 0 && (size + 2 > head.length || text.startsWith("\x0b\x77", size));
 }
 
 function isTransportStream(head: Uint8Array): boolean {

@@ -15,6 +15,11 @@ export interface FormatOptions {
   language?: string;
 }
 
+/** For JSON.stringify: log-probabilities to 4 decimals, other numbers, such as times, to 3. */
+export function rounded(key: string, value: unknown): unknown {
+  return typeof value === "number" ? Number(value.toFixed(key.endsWith("logprob") ? 4 : 3)) : value;
+}
+
 /** Hours, minutes, seconds and thousandths of a time in whole ms. */
 export function clock(ms: number): { h: string; m: string; s: string; ms: string; minutes: string } {
   const two = (value: number): string => String(Math.floor(value)).padStart(2, "0");

@@ -1,6 +1,6 @@
 import type { Alternative } from "../types.ts";
 import { Collector } from "./collect.ts";
-import type { FormatOptions, Formatter } from "./formatter.ts";
+import { type FormatOptions, type Formatter, rounded } from "./formatter.ts";
 
 /** One object: text, segments, words and tokens with their times and log-probabilities. */
 export function json({ model }: FormatOptions): Formatter {
@@ -26,7 +26,7 @@ export function json({ model }: FormatOptions): Formatter {
           ...(alternatives && { alternatives: alternatives.map(candidate) }),
         })),
       };
-      return `${JSON.stringify(document)}\n`;
+      return `${JSON.stringify(document, rounded)}\n`;
     },
   };
 }

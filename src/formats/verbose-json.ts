@@ -1,7 +1,7 @@
 import { deflateSync } from "node:zlib";
 import type { Segment, Token } from "../types.ts";
 import { Collector } from "./collect.ts";
-import type { FormatOptions, Formatter } from "./formatter.ts";
+import { type FormatOptions, type Formatter, rounded } from "./formatter.ts";
 
 /** The verbose_json of OpenAI's transcription API. */
 export function verboseJson({ language = "unknown" }: FormatOptions): Formatter {
@@ -23,7 +23,7 @@ export function verboseJson({ language = "unknown" }: FormatOptions): Formatter 
         segments: segments.map((segment, id) => describe(segment, id, shares[id] ?? [])),
         words: words.map(({ text: word, start, end }) => ({ word, start, end })),
       };
-      return `${JSON.stringify(document)}\n`;
+      return `${JSON.stringify(document, rounded)}\n`;
     },
   };
 }
