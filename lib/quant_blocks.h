@@ -9,6 +9,10 @@
 #include "cpu/half.h"
 #include "tensor.h"
 
+#if defined(__F16C__)
+#include <immintrin.h>
+#endif
+
 #define BLOCK static inline __attribute__((always_inline)) void
 typedef float *restrict block_out;
 typedef const uint8_t *restrict block_in;
@@ -16,7 +20,11 @@ typedef const uint8_t *restrict block_in;
 static inline float half_at(const uint8_t *p) {
     uint16_t h;
     memcpy(&h, p, sizeof h);
+#if defined(__F16C__)
+    return _cvtsh_ss(h);
+#else
     return f16_to_f32(h);
+#endif
 }
 
 static inline uint32_t word_at(const uint8_t *p) {

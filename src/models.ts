@@ -19,7 +19,7 @@ export function findModel(model?: string | URL): string {
     if (!named.startsWith("synthetic:") && !existsSync(named))
       throw new VoxtralError(
         "io",
-        `${named}: no such model; expected a folder with params.json, consolidated.safetensors and tekken.json`,
+        `${named}: no such model; expected a folder with params.json, consolidated.safetensors and tekken.json, or a .gguf file`,
       );
     return named;
   }
