@@ -170,20 +170,17 @@ function distance(a: string[], b: string[]): number {
   return row.at(-1) ?? a.length;
 }
 
-test("Q8_0: word error rate within 0.2 points", async () => {
+// A word is 0.45 points of these recordings. Over 32 shifts of them by 2.5 ms, 7040 words, it was 3.28 % against 3.10 %.
+test("Q8_0: at most one word more is wrong", async () => {
   const path = join(folder, "q8.gguf");
   const quantised = tensors.map((t) => ({ ...(isMatrix(t) ? toQ8(t) : toF32(t)), name: blkName(t.name) }));
   await Bun.write(path, writeGguf(await blkKeys(), quantised));
-  const wer = async (model: string) => {
+  const wrong = async (model: string) => {
     await using loaded = await Voxtral.load(model);
-    let wrong = 0;
-    let total = 0;
-    for (const [name, { text }] of Object.entries(expected)) {
-      const heard = (await loaded.transcribe(sample(name)).result()).text;
-      wrong += distance(words(heard), words(text));
-      total += words(text).length;
-    }
-    return (100 * wrong) / total;
+    let sum = 0;
+    for (const [name, { text }] of Object.entries(expected))
+      sum += distance(words((await loaded.transcribe(sample(name)).result()).text), words(text));
+    return sum;
   };
-  expect(await wer(path)).toBeLessThanOrEqual((await wer(nano)) + 0.2);
+  expect(await wrong(path)).toBeLessThanOrEqual((await wrong(nano)) + 1);
 }, 60_000);
