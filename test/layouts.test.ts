@@ -1,4 +1,4 @@
-// The same model in every layout gives the same tokens; blocks of eight bits the same words.
+// The same model in every layout gives the same tokens; in blocks of eight bits nearly the same words.
 import { afterAll, beforeAll, expect, test } from "bun:test";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
