@@ -5,7 +5,7 @@ import { write } from "./terminal.ts";
 export function inspectCommand(): Command {
   return new Command("inspect")
     .description("Lists the tensors of a weights file.")
-    .argument("<file>", "a .safetensors file, or a model's folder")
+    .argument("<file>", "a .safetensors or .gguf file, or a model's folder")
     .option("--json", "as a JSON object")
     .action(inspect);
 }

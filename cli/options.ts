@@ -42,7 +42,7 @@ export function addModelOptions(command: Command): Command {
   return command
     .option(
       "-d, --model <dir>",
-      'model folder, or "synthetic:4b" for random weights (default: $VOXTRAL_MODEL, the full model in the cache, or the bundled one)',
+      'model folder or .gguf file, or "synthetic:4b" for random weights (default: $VOXTRAL_MODEL, the full model in the cache, or the bundled one)',
     )
     .addOption(new Option("--backend <name>", "what computes").choices(["auto", "cpu"]).default("auto"))
     .addOption(

@@ -8,7 +8,7 @@
  *   to ops (ids, positions, results) must stay valid until submit returns.
  * - A row of every op is computed the same whatever other rows are in the batch
  *   (CPU: bitwise), however many there are.
- * - Activations are f32. Weights are BF16, vectors (norms, biases) f32.
+ * - Activations are f32. Weights are of any dtype, vectors (norms, biases) f32.
  */
 #ifndef VOX_BACKEND_H
 #define VOX_BACKEND_H

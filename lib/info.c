@@ -26,7 +26,7 @@ int32_t vox_info(vox_ctx_t *ctx, char *json, int32_t capacity) {
     const model *m = ctx->model;
     if (!m->backend) return VOX_E_STATE;
     const vox_config *c = &m->config;
-    int64_t bf16 = (int64_t)dtype_bytes(DTYPE_BF16), n = 0;
+    int64_t n = 0;
     pthread_mutex_lock(&ctx->lock);
     int32_t streams = ctx->n_streams;
     int64_t stream_bytes = ctx->stream_bytes, passes = ctx->passes, tokens = ctx->tokens;
@@ -36,7 +36,7 @@ int32_t vox_info(vox_ctx_t *ctx, char *json, int32_t capacity) {
     json_append(json, capacity, &n, ", \"backend\": \"%s\", \"isa\": \"%s\", \"threads\": %d", m->backend->ops->name,
                 cpu_backend_isa(m->backend), cpu_backend_threads(m->backend));
     json_append(json, capacity, &n, ", \"parameters\": %" PRId64 ", \"weight_bytes\": %" PRId64 ", \"decoder_bytes\": %" PRId64,
-                config_parameters(c), config_parameters(c) * bf16, config_decoder_parameters(c) * bf16);
+                config_parameters(c), m->weights.bytes, m->weights.decoder_bytes);
     append_transformer(json, capacity, &n, "encoder", &c->encoder);
     append_transformer(json, capacity, &n, "decoder", &c->decoder);
     json_append(json, capacity, &n, ", \"vocab_size\": %d, \"max_positions\": %d, \"delays_ms\": [", c->vocab_size, c->max_positions);

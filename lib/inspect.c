@@ -2,16 +2,17 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "container.h"
 #include "json.h"
-#include "os.h"
-#include "safetensors.h"
 #include "voxtral.h"
 
-static int64_t write_index(char *out, int64_t capacity, const char *path, const os_file *file, const safetensors *index) {
+static int64_t write_index(char *out, int64_t capacity, const container *c) {
+    const safetensors *index = container_index(c);
     int64_t length = 0;
     json_append(out, capacity, &length, "{\"file\": ");
-    json_append_string(out, capacity, &length, path);
-    json_append(out, capacity, &length, ", \"format\": \"safetensors\", \"bytes\": %zu, \"tensors\": [", file->size);
+    json_append_string(out, capacity, &length, c->path);
+    json_append(out, capacity, &length, ", \"format\": \"%s\", \"bytes\": %zu, \"tensors\": [", c->is_gguf ? "gguf" : "safetensors",
+                c->file.size);
     for (int32_t i = 0; i < index->n; i++) {
         const safetensor *t = &index->tensors[i];
         char shape[SAFETENSOR_SHAPE_CHARS];
@@ -25,23 +26,12 @@ static int64_t write_index(char *out, int64_t capacity, const char *path, const 
 }
 
 static int64_t inspect(const char *path, char *out, int64_t capacity, vox_error *e) {
-    char inner[4096];
+    container c;
     if (!path) return vox_fail(e, VOX_E_ARGUMENT, "expected the path of a weights file, found none");
-    if (os_is_folder(path)) {
-        if (snprintf(inner, sizeof inner, "%s/consolidated.safetensors", path) >= (int)sizeof inner)
-            return vox_fail(e, VOX_E_ARGUMENT, "the path is longer than %zu bytes", sizeof inner);
-        path = inner;
-    }
-    os_file file;
-    safetensors index;
-    int64_t result = os_map(path, &file, e);
+    int64_t result = container_open(path, &c, e);
     if (result) return result;
-    result = safetensors_parse(file.bytes, file.size, path, &index, e);
-    if (!result) {
-        result = write_index(out, out ? capacity : 0, path, &file, &index);
-        safetensors_free(&index);
-    }
-    os_unmap(&file);
+    result = write_index(out, out ? capacity : 0, &c);
+    container_close(&c);
     return result;
 }
 

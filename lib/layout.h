@@ -8,9 +8,9 @@
 #include "weights.h"
 
 typedef enum weight_kind {
-    WEIGHT_MATRIX, /* [rows, cols] BF16 */
-    WEIGHT_CONV,   /* in the file [rows, cols / 3, 3], here BF16 tap-major */
-    WEIGHT_NORM,   /* in the file [cols] BF16, here f32 */
+    WEIGHT_MATRIX, /* [rows, cols], of the file's type */
+    WEIGHT_CONV,   /* in the file [rows, cols / 3, 3], here tap-major, BF16 or f32 */
+    WEIGHT_NORM,   /* in the file [cols], here f32 */
     WEIGHT_BIAS    /* the same */
 } weight_kind;
 
@@ -19,6 +19,9 @@ typedef struct weight_spec {
     tensor *slot;
     weight_kind kind;
     int32_t rows, cols;
+    int32_t heads; /* whose rotary pairs the rows (of a bias, elements) are; 0: none */
+    dtype type;    /* here; BF16 and f32 unless a file says otherwise */
+    bool copied;   /* has memory of its own: all but matrices that are used as they lie in the file */
 } weight_spec;
 
 struct weights_storage {
@@ -31,8 +34,8 @@ struct weights_storage {
  * *specs. On failure w is closed. */
 int32_t weights_layout(const vox_config *c, weights *w, weight_spec **specs, int32_t *n, vox_error *e);
 
-/* Shapes every slot, and gives those of conv kernels and vectors (and of matrices,
- * if asked) zeroed memory of w->storage, each at a multiple of 64 bytes. */
-int32_t weights_allocate(weights *w, const weight_spec *specs, int32_t n, bool matrices, vox_error *e);
+/* Shapes every slot, and gives copied ones zeroed memory of w->storage, each at a
+ * multiple of 64 bytes. */
+int32_t weights_allocate(weights *w, const weight_spec *specs, int32_t n, vox_error *e);
 
 #endif

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "metadata.h"
 #include "os.h"
 
 #define DELAY_STEP_MS 80
@@ -96,15 +97,32 @@ static int32_t load_synthetic(model *m, const char *what, const model_options *o
     return weights_synthesize(&m->config, SYNTHETIC_SEED, o->threads, &m->weights, o->progress, o->user, e);
 }
 
-static int32_t load_folder(model *m, const char *dir, vox_error *e) {
-    char path[4096];
-    if (!os_is_folder(dir))
-        return vox_fail(e, VOX_E_IO, "%s: no such model folder (it should hold params.json, consolidated.safetensors and tekken.json)", dir);
-    snprintf(path, sizeof path, "%s/params.json", dir);
-    if (config_load(path, &m->config, e)) return e->code;
-    snprintf(path, sizeof path, "%s/tekken.json", dir);
-    if (tokenizer_load(path, m->config.vocab_size, &m->tokenizer, e)) return e->code;
-    return weights_open(dir, &m->config, &m->weights, e);
+/* The file `name` beside the weights. */
+static void beside(const char *weights_path, const char *name, char path[static 4200]) {
+    size_t n = strlen(weights_path);
+    while (n && weights_path[n - 1] != '/' && weights_path[n - 1] != '\\') n--;
+    snprintf(path, 4200, "%.*s%s", (int)n, weights_path, name);
+}
+
+/* A GGUF file may say its sizes and hold its vocabulary; what it lacks lies beside it. */
+static int32_t load_container(model *m, container *c, vox_error *e) {
+    char path[4200];
+    bool self_described = c->is_gguf && metadata_has_config(&c->gguf);
+    beside(c->path, "params.json", path);
+    if (self_described ? metadata_config(&c->gguf, c->path, &m->config, e) : config_load(path, &m->config, e)) return e->code;
+    bool own_words = c->is_gguf && tokenizer_in_gguf(&c->gguf);
+    beside(c->path, "tekken.json", path);
+    if (own_words ? tokenizer_from_gguf(&c->gguf, c->path, m->config.vocab_size, &m->tokenizer, e)
+                  : tokenizer_load(path, m->config.vocab_size, &m->tokenizer, e)) return e->code;
+    return weights_bind(c, self_described ? "its metadata" : "params.json", &m->config, &m->weights, e);
+}
+
+static int32_t load_files(model *m, const char *path, vox_error *e) {
+    container c;
+    if (container_open(path, &c, e)) return e->code;
+    int32_t status = load_container(m, &c, e);
+    container_close(&c);
+    return status;
 }
 
 /* The last part of the path, or the synthetic name. */
@@ -123,7 +141,7 @@ int32_t model_load(const model_options *o, model **out, vox_error *e) {
     if (!m) return vox_fail(e, VOX_E_MEMORY, "out of memory for the model");
     name_model(m, o->path);
     bool random = !strncmp(o->path, synthetic, sizeof synthetic - 1);
-    if (random ? load_synthetic(m, o->path + sizeof synthetic - 1, o, e) : load_folder(m, o->path, e)) goto fail;
+    if (random ? load_synthetic(m, o->path + sizeof synthetic - 1, o, e) : load_files(m, o->path, e)) goto fail;
     if (strcmp(o->backend, "auto") && strcmp(o->backend, "cpu")) {
         vox_fail(e, VOX_E_UNSUPPORTED, "backend \"%s\" is not in this build: expected auto or cpu", o->backend);
         goto fail;

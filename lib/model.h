@@ -27,7 +27,7 @@ typedef struct model {
 } model;
 
 typedef struct model_options {
-    const char *path; /* folder or synthetic:... */
+    const char *path; /* weights file, its folder, or synthetic:... */
     const char *backend, *isa;
     int32_t threads;
     weights_progress progress; /* may be NULL */

@@ -5,11 +5,19 @@
 #include "os.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+/* Keeps a name that ends so. */
+static int32_t keep_ending(const char *found, const char *end, char *name, size_t capacity) {
+    size_t n = strlen(found), tail = strlen(end);
+    return n >= tail && !strcmp(found + n - tail, end) && snprintf(name, capacity, "%s", found) < (int)capacity;
+}
+
 #ifndef _WIN32
 
+#include <dirent.h>
 #include <fcntl.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
@@ -46,6 +54,15 @@ void os_unmap(os_file *file) {
 bool os_is_folder(const char *path) {
     struct stat st;
     return !stat(path, &st) && S_ISDIR(st.st_mode);
+}
+
+int32_t os_find_ending(const char *dir, const char *end, char *name, size_t capacity) {
+    int32_t n = 0;
+    DIR *folder = opendir(dir);
+    if (!folder) return 0;
+    for (struct dirent *entry; (entry = readdir(folder));) n += keep_ending(entry->d_name, end, name, capacity);
+    closedir(folder);
+    return n;
 }
 
 FILE *os_open(const char *path) { return fopen(path, "rb"); }
@@ -132,6 +149,23 @@ bool os_is_folder(const char *path) {
     DWORD attributes = name ? GetFileAttributesW(name) : INVALID_FILE_ATTRIBUTES;
     free(name);
     return attributes != INVALID_FILE_ATTRIBUTES && (attributes & FILE_ATTRIBUTE_DIRECTORY);
+}
+
+int32_t os_find_ending(const char *dir, const char *end, char *name, size_t capacity) {
+    char pattern[4096], found[1024];
+    WIN32_FIND_DATAW entry;
+    int32_t n = 0;
+    if (snprintf(pattern, sizeof pattern, "%s/*", dir) >= (int)sizeof pattern) return 0;
+    wchar_t *wide_pattern = wide(pattern);
+    HANDLE search = wide_pattern ? FindFirstFileW(wide_pattern, &entry) : INVALID_HANDLE_VALUE;
+    free(wide_pattern);
+    if (search == INVALID_HANDLE_VALUE) return 0;
+    do {
+        if (WideCharToMultiByte(CP_UTF8, 0, entry.cFileName, -1, found, sizeof found, NULL, NULL))
+            n += keep_ending(found, end, name, capacity);
+    } while (FindNextFileW(search, &entry));
+    FindClose(search);
+    return n;
 }
 
 FILE *os_open(const char *path) {

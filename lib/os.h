@@ -21,6 +21,9 @@ void os_unmap(os_file *file);
 /* Whether the path exists and is a folder. */
 bool os_is_folder(const char *path);
 
+/* How many names in a folder end so; `name` gets one of them. */
+int32_t os_find_ending(const char *dir, const char *end, char *name, size_t capacity);
+
 /* Reads a whole file of at most `limit` bytes; the caller frees *bytes, which ends
  * with a NUL that *size does not count. */
 int32_t os_read_file(const char *path, size_t limit, char **bytes, size_t *size, vox_error *e);

@@ -86,18 +86,17 @@ static int by_name(const void *a, const void *b) {
     return strcmp(((const safetensor *)a)->name, ((const safetensor *)b)->name);
 }
 
-/* Sorts by name in the end. */
-static int32_t check_neighbours(const file_view *f, safetensors *s) {
+int32_t safetensors_sort(safetensors *s, const char *name, vox_error *e) {
     qsort(s->tensors, (size_t)s->n, sizeof *s->tensors, by_place);
     for (int32_t i = 1; i < s->n; i++) {
         const safetensor *a = &s->tensors[i - 1], *b = &s->tensors[i];
         if (a->data + a->bytes > b->data)
-            return vox_fail(f->e, VOX_E_FORMAT, "%s: tensors %s and %s overlap", f->name, a->name, b->name);
+            return vox_fail(e, VOX_E_FORMAT, "%s: tensors %s and %s overlap", name, a->name, b->name);
     }
     qsort(s->tensors, (size_t)s->n, sizeof *s->tensors, by_name);
     for (int32_t i = 1; i < s->n; i++)
         if (!by_name(&s->tensors[i - 1], &s->tensors[i]))
-            return vox_fail(f->e, VOX_E_FORMAT, "%s: two tensors are named %s", f->name, s->tensors[i].name);
+            return vox_fail(e, VOX_E_FORMAT, "%s: two tensors are named %s", name, s->tensors[i].name);
     return VOX_OK;
 }
 
@@ -114,7 +113,7 @@ static int32_t read_header(const file_view *f, safetensors *out) {
         if (read_tensor(f, key, &out->tensors[out->n])) return VOX_E_FORMAT;
         out->n++;
     }
-    return check_neighbours(f, out);
+    return safetensors_sort(out, f->name, f->e);
 }
 
 int32_t safetensors_parse(const uint8_t *bytes, size_t size, const char *name, safetensors *out, vox_error *e) {

@@ -14,7 +14,7 @@
 
 typedef struct safetensor {
     const char *name;
-    const char *dtype; /* "BF16", "F32" ...; static */
+    const char *dtype; /* "BF16", "Q4_K" ...; static */
     const uint8_t *data;
     size_t bytes;
     int32_t n_dims;
@@ -31,6 +31,9 @@ typedef struct safetensors {
  * for the file in errors. */
 int32_t safetensors_parse(const uint8_t *bytes, size_t size, const char *name, safetensors *out, vox_error *e);
 void safetensors_free(safetensors *s);
+
+/* Sorts by name; no two tensors may share bytes or a name. */
+int32_t safetensors_sort(safetensors *s, const char *name, vox_error *e);
 
 /* NULL if there is none. */
 const safetensor *safetensors_find(const safetensors *s, const char *name);

@@ -105,7 +105,10 @@ int32_t weights_synthesize(const vox_config *c, uint64_t seed, int32_t threads, 
     if (threads < 1) threads = os_cores();
     if (threads > MAX_THREADS) threads = MAX_THREADS;
     for (int32_t i = 0; i < w.n; i++) w.total += blocks(&specs[i]);
-    status = weights_allocate(out, specs, w.n, true, e);
+    for (int32_t i = 0; i < w.n; i++) specs[i].copied = true;
+    status = weights_allocate(out, specs, w.n, e);
+    out->bytes = 2 * config_parameters(c);
+    out->decoder_bytes = 2 * config_decoder_parameters(c);
     if (!status) status = fill_all(&w, threads, progress, user, e);
     free(specs);
     if (status) weights_close(out);

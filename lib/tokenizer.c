@@ -1,4 +1,4 @@
-/* tekken.json -> bytes of every text token. */
+/* tekken.json, or keys of a GGUF file -> bytes of every text token. */
 #include "tokenizer.h"
 
 #include <stdio.h>
@@ -88,11 +88,42 @@ static int32_t decode_base64(const char *text, uint32_t n, char *out) {
     return size;
 }
 
+/* ---- bytes as characters ---- */
+
+/* GPT-2's way of writing any byte as a character: printable ones of Latin-1 as they
+ * are, the others in order from U+0100 on. Returns the size, or -1. */
+static int32_t decode_characters(const char *text, uint32_t n, char *out) {
+    char others[256];
+    int32_t n_others = 0, size = 0;
+    bool itself[256];
+    for (int32_t b = 0; b < 256; b++) {
+        itself[b] = (b >= 0x21 && b <= 0x7e) || (b >= 0xa1 && b <= 0xac) || b >= 0xae;
+        if (!itself[b]) others[n_others++] = (char)b;
+    }
+    for (uint32_t i = 0; i < n; i++) {
+        uint32_t c = (uint8_t)text[i];
+        if (c >= 0x80) { /* two bytes of UTF-8 */
+            if (c < 0xc2 || c > 0xdf || i + 1 >= n || ((uint8_t)text[i + 1] & 0xc0) != 0x80) return -1;
+            c = (c & 31) << 6 | ((uint8_t)text[++i] & 63);
+        }
+        if (c < 256 ? !itself[c] : c - 256 >= (uint32_t)n_others) return -1;
+        out[size++] = c < 256 ? (char)c : others[c - 256];
+    }
+    return size;
+}
+
 /* ---- tekken.json ---- */
 
-/* The entries of "vocab" by rank: n pointers to their base64 strings, of which
- * *encoded bytes in all. */
-static int32_t sort_vocab(const json_node *vocab, const char *name, int32_t n, const json_node **by_rank,
+/* How a file spells the bytes of tokens. */
+typedef struct spelling {
+    const char *what; /* for messages */
+    int32_t (*decode)(const char *text, uint32_t n, char *out); /* to at most n bytes; the size or -1 */
+} spelling;
+static const spelling base64 = { "\"token_bytes\" to be base64", decode_base64 };
+static const spelling characters = { "its bytes to be written as GPT-2 characters:", decode_characters };
+
+/* The entries of "vocab" by rank: n base64 strings, of *encoded bytes in all. */
+static int32_t sort_vocab(const json_node *vocab, const char *name, int32_t n, gguf_text *by_rank,
                           size_t *encoded, vox_error *e) {
     const json_node *entry = json_first(vocab);
     char found[48];
@@ -106,23 +137,23 @@ static int32_t sort_vocab(const json_node *vocab, const char *name, int32_t n, c
         if (!json_is(bytes, JSON_STRING))
             return vox_fail(e, VOX_E_FORMAT, "%s: vocab[%u]: expected \"token_bytes\" to be a base64 string, found %s",
                             name, (unsigned)i, json_describe(bytes, found));
-        if (by_rank[rank]) return vox_fail(e, VOX_E_FORMAT, "%s: vocab[%u]: rank %d occurs twice", name, (unsigned)i, (int)rank);
-        by_rank[rank] = bytes;
+        if (by_rank[rank].bytes) return vox_fail(e, VOX_E_FORMAT, "%s: vocab[%u]: rank %d occurs twice", name, (unsigned)i, (int)rank);
+        by_rank[rank] = (gguf_text){ bytes->text, bytes->size };
         *encoded += bytes->size;
     }
     for (int32_t rank = 0; rank < n; rank++)
-        if (!by_rank[rank])
+        if (!by_rank[rank].bytes)
             return vox_fail(e, VOX_E_FORMAT, "%s: rank %d is missing from \"vocab\" (vocab_size of params.json asks for %d ranks)", name, rank, n);
     return VOX_OK;
 }
 
-static int32_t decode_vocab(const json_node *const *by_rank, const char *name, tokenizer *t, vox_error *e) {
+static int32_t decode_vocab(const gguf_text *by_rank, const spelling *spelled, const char *name, tokenizer *t, vox_error *e) {
     for (int32_t rank = 0; rank < t->n; rank++) {
         int32_t size = -1;
-        if (by_rank[rank]->size <= TOKEN_MAX_BYTES * 2) /* base64 is a third longer */
-            size = decode_base64(by_rank[rank]->text, by_rank[rank]->size, t->text + t->at[rank]);
+        if (by_rank[rank].size <= TOKEN_MAX_BYTES * 2) /* base64 is a third longer, characters have up to two bytes */
+            size = spelled->decode(by_rank[rank].bytes, (uint32_t)by_rank[rank].size, t->text + t->at[rank]);
         if (size < 1 || size > TOKEN_MAX_BYTES)
-            return vox_fail(e, VOX_E_FORMAT, "%s: rank %d: expected \"token_bytes\" to be base64 of 1 to %d bytes", name, rank, TOKEN_MAX_BYTES);
+            return vox_fail(e, VOX_E_FORMAT, "%s: rank %d: expected %s of 1 to %d bytes", name, rank, spelled->what, TOKEN_MAX_BYTES);
         t->text[t->at[rank] + (uint32_t)size] = 0;
         t->at[rank + 1] = t->at[rank] + (uint32_t)size + 1;
     }
@@ -141,15 +172,58 @@ static int32_t read_vocab(const json_node *root, const char *name, int32_t n, to
     if (vocab->size < (uint32_t)n)
         return vox_fail(e, VOX_E_FORMAT, "%s: key vocab: expected at least %d entries (vocab_size of params.json), found %u",
                         name, n, (unsigned)vocab->size);
-    const json_node **by_rank = calloc((size_t)n, sizeof *by_rank);
+    gguf_text *by_rank = calloc((size_t)n, sizeof *by_rank);
     size_t encoded = 0;
     int32_t status = by_rank ? VOX_OK : vox_fail(e, VOX_E_MEMORY, "%s: out of memory for the vocabulary", name);
     if (!status) status = sort_vocab(vocab, name, n, by_rank, &encoded, e);
     if (!status) status = new_tokenizer(n, encoded + (size_t)n, out, e);
-    if (!status) status = decode_vocab(by_rank, name, *out, e);
+    if (!status) status = decode_vocab(by_rank, &base64, name, *out, e);
     free(by_rank);
     return status;
 }
+
+/* ---- GGUF ---- */
+
+/* Where the vocabulary is, how it is spelled, and how many tokens come before its first text. */
+static const struct { const char *key; const spelling *spelled; int32_t first; } in_gguf[] = {
+    { "voxtral.tokenizer.vocab_token_bytes_b64", &base64, 0 }, { "tokenizer.ggml.tokens", &characters, TOKEN_FIRST_TEXT },
+};
+
+static int32_t gguf_vocabulary(const gguf *g) {
+    for (int32_t i = 0; i < 2; i++)
+        if (gguf_is_array(gguf_find(g, in_gguf[i].key), GGUF_STRING)) return i;
+    return -1;
+}
+
+bool tokenizer_in_gguf(const gguf *g) { return gguf_vocabulary(g) >= 0; }
+
+int32_t tokenizer_from_gguf(const gguf *g, const char *name, int32_t vocab_size, tokenizer **out, vox_error *e) {
+    int32_t way = gguf_vocabulary(g), n = vocab_size - TOKEN_FIRST_TEXT, first = in_gguf[way].first;
+    const gguf_value *vocab = gguf_find(g, in_gguf[way].key);
+    *out = NULL;
+    if (vocab->count < (uint64_t)(first + n))
+        return vox_fail(e, VOX_E_FORMAT, "%s: key %s: expected at least %d entries for vocab_size, found %llu", name, in_gguf[way].key,
+                        first + n, (unsigned long long)vocab->count);
+    gguf_text *by_rank = calloc((size_t)n, sizeof *by_rank);
+    size_t encoded = 0, cursor = 0;
+    int32_t status = by_rank ? VOX_OK : vox_fail(e, VOX_E_MEMORY, "%s: out of memory for the vocabulary", name);
+    for (int32_t i = 0; !status && i < first + n; i++) {
+        gguf_text text = gguf_next_string(vocab, &cursor);
+        if (i < first) continue;
+        by_rank[i - first] = text;
+        encoded += text.size;
+    }
+    if (!status) status = new_tokenizer(n, encoded + (size_t)n, out, e);
+    if (!status) status = decode_vocab(by_rank, in_gguf[way].spelled, name, *out, e);
+    free(by_rank);
+    if (status) {
+        tokenizer_free(*out);
+        *out = NULL;
+    }
+    return status;
+}
+
+/* ---- a file ---- */
 
 int32_t tokenizer_parse(const void *bytes, size_t n, const char *name, int32_t vocab_size, tokenizer **out, vox_error *e) {
     *out = NULL;

@@ -6,6 +6,7 @@
 #include <stdint.h>
 
 #include "error.h"
+#include "gguf.h"
 
 typedef struct tokenizer tokenizer;
 
@@ -21,6 +22,11 @@ int32_t tokenizer_load(const char *path, int32_t vocab_size, tokenizer **out, vo
 
 /* The same from memory; name stands for the file in errors. */
 int32_t tokenizer_parse(const void *bytes, size_t n, const char *name, int32_t vocab_size, tokenizer **out, vox_error *e);
+
+/* The vocabulary inside a GGUF file, in one of the two ways it is put there, and
+ * whether there is one. */
+bool tokenizer_in_gguf(const gguf *g);
+int32_t tokenizer_from_gguf(const gguf *g, const char *name, int32_t vocab_size, tokenizer **out, vox_error *e);
 
 /* The tokenizer of synthetic models: rank r < 256 is byte r, others spell their rank. */
 int32_t tokenizer_synthesize(int32_t vocab_size, tokenizer **out, vox_error *e);

@@ -116,7 +116,8 @@ VOX_API int64_t vox_inspect(const char *path, char *json, int64_t capacity,
 /* ---- Models --------------------------------------------------------------*/
 
 /* Loads a model and waits for it. model is a folder with params.json,
- * consolidated.safetensors and tekken.json; or "synthetic:4b" or
+ * consolidated.safetensors (or model.safetensors of Hugging Face transformers) and
+ * tekken.json; a .gguf file, or a folder with one; or "synthetic:4b" or
  * "synthetic:PATH.json" for random weights of those dimensions. Backend, ISA and
  * threads are chosen automatically. On failure prints one line to stderr and
  * returns NULL. The caller owns the result: vox_free. */

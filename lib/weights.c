@@ -1,4 +1,4 @@
-/* Tensors by their role, from consolidated.safetensors. */
+/* Tensors by their role, from a file. */
 #include "weights.h"
 
 #include <stdio.h>
@@ -6,6 +6,8 @@
 #include <string.h>
 
 #include "layout.h"
+#include "naming.h"
+#include "quant.h"
 
 #define AUDIO "mm_streams_embeddings.embedding_module."
 #define ENCODER AUDIO "whisper_encoder."
@@ -21,16 +23,23 @@ typedef struct list {
 } list;
 
 static void add(list *l, tensor *slot, weight_kind kind, int32_t rows, int32_t cols, const char *name) {
-    *l->next = (weight_spec){ .slot = slot, .kind = kind, .rows = rows, .cols = cols };
+    bool vector = kind == WEIGHT_NORM || kind == WEIGHT_BIAS;
+    *l->next = (weight_spec){ .slot = slot, .kind = kind, .rows = rows, .cols = cols,
+                              .type = vector ? DTYPE_F32 : DTYPE_BF16, .copied = kind != WEIGHT_MATRIX };
     snprintf(l->next->name, sizeof l->next->name, "%s%s", l->prefix, name);
     l->next++;
 }
+
+/* The one added last is rotated by position. */
+static void rotated(list *l, int32_t heads) { l->next[-1].heads = heads; }
 
 static void add_layer(list *l, layer_weights *w, const transformer_config *t) {
     int32_t q = t->n_heads * t->head_dim, kv = t->n_kv_heads * t->head_dim;
     add(l, &w->attention_norm, WEIGHT_NORM, 1, t->dim, "attention_norm.weight");
     add(l, &w->wq, WEIGHT_MATRIX, q, t->dim, "attention.wq.weight");
+    rotated(l, t->n_heads);
     add(l, &w->wk, WEIGHT_MATRIX, kv, t->dim, "attention.wk.weight");
+    rotated(l, t->n_kv_heads);
     add(l, &w->wv, WEIGHT_MATRIX, kv, t->dim, "attention.wv.weight");
     add(l, &w->wo, WEIGHT_MATRIX, t->dim, q, "attention.wo.weight");
     add(l, &w->ffn_norm, WEIGHT_NORM, 1, t->dim, "ffn_norm.weight");
@@ -41,6 +50,7 @@ static void add_layer(list *l, layer_weights *w, const transformer_config *t) {
 
 static void add_encoder_biases(list *l, layer_weights *w, const transformer_config *t) {
     add(l, &w->wq_bias, WEIGHT_BIAS, 1, t->n_heads * t->head_dim, "attention.wq.bias");
+    rotated(l, t->n_heads);
     add(l, &w->wv_bias, WEIGHT_BIAS, 1, t->n_kv_heads * t->head_dim, "attention.wv.bias");
     add(l, &w->wo_bias, WEIGHT_BIAS, 1, t->dim, "attention.wo.bias");
     add(l, &w->w2_bias, WEIGHT_BIAS, 1, t->dim, "feed_forward.w2.bias");
@@ -91,13 +101,12 @@ int32_t weights_layout(const vox_config *c, weights *w, weight_spec **specs, int
 
 static size_t padded(const tensor *t) { return (tensor_bytes(t) + 63) & ~(size_t)63; }
 
-int32_t weights_allocate(weights *w, const weight_spec *specs, int32_t n, bool matrices, vox_error *e) {
+int32_t weights_allocate(weights *w, const weight_spec *specs, int32_t n, vox_error *e) {
     struct weights_storage *storage = w->storage;
     for (int32_t i = 0; i < n; i++) {
         const weight_spec *s = &specs[i];
-        bool vector = s->kind == WEIGHT_NORM || s->kind == WEIGHT_BIAS;
-        *s->slot = (tensor){ .rows = s->rows, .cols = s->cols, .type = vector ? DTYPE_F32 : DTYPE_BF16 };
-        if (matrices || s->kind != WEIGHT_MATRIX) {
+        *s->slot = (tensor){ .rows = s->rows, .cols = s->cols, .type = s->type };
+        if (s->copied) {
             s->slot->offset = storage->memory_size;
             storage->memory_size += padded(s->slot);
         }
@@ -106,7 +115,7 @@ int32_t weights_allocate(weights *w, const weight_spec *specs, int32_t n, bool m
     if (!storage->memory)
         return vox_fail(e, VOX_E_MEMORY, "out of memory: the weights need %.1f GB", (double)storage->memory_size / 1e9);
     for (int32_t i = 0; i < n; i++)
-        if (matrices || specs[i].kind != WEIGHT_MATRIX) specs[i].slot->data = storage->memory;
+        if (specs[i].copied) specs[i].slot->data = storage->memory;
     return VOX_OK;
 }
 
@@ -132,27 +141,51 @@ static safetensor expected_shape(const weight_spec *s) {
     }
 }
 
-/* The tensor of one spec, or NULL and an error. */
-static const safetensor *find(const safetensors *index, const weight_spec *s, const char *path, vox_error *e) {
-    const safetensor *t = safetensors_find(index, s->name);
+/* A file being read. */
+typedef struct source {
+    const container *from;
+    const char *sizes;
+    naming naming;
+    vox_error *e;
+} source;
+
+/* The tensor of one spec and its type, or NULL and an error. */
+static const safetensor *find(const source *f, const weight_spec *s, dtype *type) {
+    char name[NAMING_CHARS], found_text[SAFETENSOR_SHAPE_CHARS], expected_text[SAFETENSOR_SHAPE_CHARS];
+    const char *path = f->from->path, *called = naming_translate(&f->naming, s->name, name);
+    const safetensor *t = safetensors_find(container_index(f->from), called);
     safetensor expected = expected_shape(s);
-    char found_text[SAFETENSOR_SHAPE_CHARS], expected_text[SAFETENSOR_SHAPE_CHARS];
     if (!t) {
-        vox_fail(e, VOX_E_FORMAT, "%s: tensor %s is missing", path, s->name);
-    } else if (t->n_dims != expected.n_dims || memcmp(t->shape, expected.shape, sizeof t->shape)) {
-        vox_fail(e, VOX_E_FORMAT, "%s: tensor %s: expected shape %s as params.json has it, found %s", path, s->name,
-                 safetensor_shape(&expected, expected_text), safetensor_shape(t, found_text));
-        t = NULL;
-    } else if (strcmp(t->dtype, "BF16")) {
-        vox_fail(e, VOX_E_UNSUPPORTED, "%s: tensor %s: expected dtype BF16, found %s", path, s->name, t->dtype);
-        t = NULL;
+        vox_fail(f->e, VOX_E_FORMAT, "%s: tensor %s is missing", path, called);
+        return NULL;
     }
-    return t;
+    if (t->n_dims != expected.n_dims || memcmp(t->shape, expected.shape, sizeof t->shape)) {
+        vox_fail(f->e, VOX_E_FORMAT, "%s: tensor %s: expected shape %s as %s has it, found %s", path, called,
+                 safetensor_shape(&expected, expected_text), f->sizes, safetensor_shape(t, found_text));
+        return NULL;
+    }
+    for (*type = 0; *type < N_DTYPES; ++*type)
+        if (!strcmp(t->dtype, dtype_formats[*type].name)) return t;
+    vox_fail(f->e, VOX_E_UNSUPPORTED, "%s: tensor %s: expected dtype BF16, F16, F32 or a block type of GGUF, found %s", path, called, t->dtype);
+    return NULL;
 }
 
-/* BF16 -> f32 */
-static void widen(const uint8_t *from, uint32_t *to, size_t n) {
-    for (size_t i = 0; i < n; i++) to[i] = (uint32_t)from[2 * i] << 16 | (uint32_t)from[2 * i + 1] << 24;
+/* Types as the file has them, and what must be copied to be rearranged. */
+static int32_t take_types(const source *f, weight_spec *specs, int32_t n, weights *w) {
+    for (int32_t i = 0; i < n; i++) {
+        weight_spec *s = &specs[i];
+        dtype type;
+        const safetensor *t = find(f, s, &type);
+        if (!t) return f->e->code;
+        if (s->kind == WEIGHT_MATRIX) s->type = type;
+        if (s->kind == WEIGHT_CONV && type != DTYPE_BF16) s->type = DTYPE_F32;
+        if (!naming_splits_halves(&f->naming)) s->heads = 0;
+        s->copied |= s->heads > 0;
+        bool decoder = s->slot == &w->tok_embeddings || s->slot == &w->norm || !strncmp(s->name, "layers.", 7);
+        w->bytes += (int64_t)t->bytes;
+        if (decoder && !strstr(s->name, "ada_rms_norm")) w->decoder_bytes += (int64_t)t->bytes;
+    }
+    return VOX_OK;
 }
 
 /* [out][in][3] -> [out][3][in] */
@@ -162,51 +195,87 @@ static void taps_first(const uint16_t *from, uint16_t *to, int32_t out, int32_t 
             for (int32_t k = 0; k < 3; k++) to[k * in + c] = from[3 * c + k];
 }
 
-static int32_t read_tensors(const weight_spec *specs, int32_t n, const safetensors *index, os_file *file,
-                            const char *path, vox_error *e) {
-    for (int32_t i = 0; i < n; i++) {
-        const weight_spec *s = &specs[i];
-        const safetensor *t = find(index, s, path, e);
-        if (!t) return e->code;
-        switch (s->kind) {
-        case WEIGHT_MATRIX:
+/* The same, widened to f32 by way of `row`. */
+static void widened_taps_first(dtype type, const uint8_t *from, float *to, float *row, int32_t out, int32_t in) {
+    size_t bytes = dtype_row_bytes(type, 3 * in);
+    for (int32_t o = 0; o < out; o++, from += bytes, to += 3 * in) {
+        dequantize(type, row, from, 3 * in);
+        for (int32_t c = 0; c < in; c++)
+            for (int32_t k = 0; k < 3; k++) to[k * in + c] = row[3 * c + k];
+    }
+}
+
+/* Rows of each head: first halves, then second halves -> pairs. */
+static void interleave(const uint8_t *from, uint8_t *to, int32_t rows, int32_t heads, size_t row_bytes) {
+    int32_t half = rows / heads / 2;
+    for (int32_t r = 0; r < rows; r++) {
+        int32_t head = r / (2 * half), i = r % (2 * half);
+        memcpy(to + (size_t)r * row_bytes, from + (size_t)(head * 2 * half + i % 2 * half + i / 2) * row_bytes, row_bytes);
+    }
+}
+
+/* scratch: room for the widest vector and conv row. */
+static void read_tensor(const os_file *file, const weight_spec *s, const safetensor *t, dtype type, float *scratch) {
+    uint8_t *to = s->copied ? tensor_host(s->slot) : NULL;
+    switch (s->kind) {
+    case WEIGHT_MATRIX:
+        if (s->heads) interleave(t->data, to, s->rows, s->heads, dtype_row_bytes(type, s->cols));
+        else {
             s->slot->data = file->handle;
             s->slot->offset = (size_t)(t->data - file->bytes);
-            break;
-        case WEIGHT_CONV: taps_first((const uint16_t *)(const void *)t->data, tensor_host(s->slot), s->rows, s->cols / 3); break;
-        default: widen(t->data, tensor_host(s->slot), (size_t)s->cols);
         }
+        break;
+    case WEIGHT_CONV:
+        if (type == DTYPE_BF16) taps_first((const uint16_t *)(const void *)t->data, (uint16_t *)(void *)to, s->rows, s->cols / 3);
+        else widened_taps_first(type, t->data, (float *)(void *)to, scratch, s->rows, s->cols / 3);
+        break;
+    default:
+        dequantize(type, s->heads ? scratch : (float *)(void *)to, t->data, s->cols);
+        if (s->heads) interleave((const uint8_t *)scratch, to, s->cols, s->heads, sizeof(float));
     }
+}
+
+static int32_t read_tensors(const source *f, const weight_spec *specs, int32_t n) {
+    int32_t widest = 0, status = VOX_OK;
+    for (int32_t i = 0; i < n; i++)
+        if (specs[i].kind != WEIGHT_MATRIX && specs[i].cols > widest) widest = specs[i].cols;
+    float *scratch = malloc((size_t)widest * sizeof *scratch);
+    if (!scratch) status = vox_fail(f->e, VOX_E_MEMORY, "%s: out of memory for a row", f->from->path);
+    for (int32_t i = 0; !status && i < n; i++) {
+        dtype type;
+        const safetensor *t = find(f, &specs[i], &type);
+        if (t) read_tensor(&f->from->file, &specs[i], t, type, scratch);
+        else status = f->e->code;
+    }
+    free(scratch);
+    return status;
+}
+
+int32_t weights_bind(container *from, const char *sizes, const vox_config *c, weights *out, vox_error *e) {
+    weight_spec *specs;
+    int32_t n;
+    source f = { .from = from, .sizes = sizes, .e = e };
+    int32_t status = weights_layout(c, out, &specs, &n, e);
+    if (status) return status;
+    naming_detect(container_index(from), &f.naming);
+    status = take_types(&f, specs, n, out);
+    if (!status) status = weights_allocate(out, specs, n, e);
+    if (!status) status = read_tensors(&f, specs, n);
+    free(specs);
+    if (status) {
+        weights_close(out);
+        return status;
+    }
+    out->storage->file = from->file;
+    from->file = (os_file){ 0 };
     return VOX_OK;
 }
 
-static bool other_layout(const safetensors *index) {
-    static const char *const prefixes[] = { "language_model.", "audio_tower.", "model.language_model.", "model.audio_tower." };
-    for (int32_t i = 0; i < index->n; i++)
-        for (size_t p = 0; p < sizeof prefixes / sizeof *prefixes; p++)
-            if (!strncmp(index->tensors[i].name, prefixes[p], strlen(prefixes[p]))) return true;
-    return false;
-}
-
-int32_t weights_open(const char *dir, const vox_config *c, weights *out, vox_error *e) {
-    char path[4096];
-    weight_spec *specs;
-    int32_t n;
-    safetensors index = { 0 };
-    if (snprintf(path, sizeof path, "%s/consolidated.safetensors", dir) >= (int)sizeof path)
-        return vox_fail(e, VOX_E_ARGUMENT, "the model's path is longer than %zu bytes", sizeof path);
-    int32_t status = weights_layout(c, out, &specs, &n, e);
-    if (status) return status;
-    os_file *file = &out->storage->file;
-    status = os_map(path, file, e);
-    if (!status) status = safetensors_parse(file->bytes, file->size, path, &index, e);
-    if (!status && other_layout(&index))
-        status = vox_fail(e, VOX_E_UNSUPPORTED, "%s: the tensors are named as in model.safetensors of Hugging Face transformers, "
-                          "which this version cannot read: get Mistral's consolidated.safetensors", path);
-    if (!status) status = weights_allocate(out, specs, n, false, e);
-    if (!status) status = read_tensors(specs, n, &index, file, path, e);
-    safetensors_free(&index);
-    free(specs);
-    if (status) weights_close(out);
+int32_t weights_open(const char *path, const vox_config *c, weights *out, vox_error *e) {
+    container from;
+    *out = (weights){ 0 };
+    int32_t status = container_open(path, &from, e);
+    if (!status) status = weights_bind(&from, "params.json", c, out, e);
+    container_close(&from);
     return status;
 }

@@ -1,10 +1,11 @@
-/* The tensors of a model by their role. Matrices are views of the mapped file
- * (BF16, zero copy); vectors (norms, biases) and conv kernels are small f32 or
+/* The tensors of a model by their role. Matrices are views of the mapped file, of
+ * the type that it has; vectors (norms, biases) and conv kernels are small f32 or
  * rearranged copies. */
 #ifndef VOX_WEIGHTS_H
 #define VOX_WEIGHTS_H
 
 #include "config.h"
+#include "container.h"
 #include "tensor.h"
 
 typedef struct layer_weights {
@@ -25,6 +26,7 @@ typedef struct weights {
     tensor tok_embeddings;         /* [vocab, dim]; also the output projection */
     layer_weights *decoder;        /* [decoder.n_layers] */
     tensor norm;
+    int64_t bytes, decoder_bytes;    /* of all, and of what one decode step reads, as they are stored */
     struct weights_storage *storage; /* the mapping and the copies */
 } weights;
 
@@ -32,9 +34,13 @@ typedef struct weights {
  * load with VOX_E_CANCELLED. */
 typedef int32_t (*weights_progress)(void *user, double fraction);
 
-/* Maps DIR/consolidated.safetensors and finds every tensor that config asks for.
- * Errors name file, tensor, and expected against found shape or dtype. */
-int32_t weights_open(const char *dir, const vox_config *c, weights *out, vox_error *e);
+/* Finds every tensor that config asks for and takes the mapping over. `sizes` says
+ * where config comes from. Errors name file, tensor, and expected against found shape
+ * or dtype. */
+int32_t weights_bind(container *from, const char *sizes, const vox_config *c, weights *out, vox_error *e);
+
+/* The same with a file, or a folder, whose config is in its params.json. */
+int32_t weights_open(const char *path, const vox_config *c, weights *out, vox_error *e);
 
 /* Random BF16 weights, the same for the same seed, scaled so that activations
  * stay finite. Written by `threads` threads (0 = one per core). */

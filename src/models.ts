@@ -23,7 +23,7 @@ export function findModel(model?: string | URL): string {
     } else if (!existsSync(named))
       throw new VoxtralError(
         "io",
-        `${named}: no such model; expected a folder with params.json, consolidated.safetensors and tekken.json`,
+        `${named}: no such model; expected a folder with params.json, consolidated.safetensors and tekken.json, or a .gguf file`,
       );
     return named;
   }

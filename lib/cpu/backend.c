@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "../os.h"
+#include "../quant.h"
 #include "cpu.h"
 #include "half.h"
 
@@ -113,15 +114,16 @@ static void op_zero(backend *b, tensor t) {
 }
 
 static void op_embed(backend *b, tensor out, tensor table, const int32_t *ids, const tensor *add) {
-    if (!cpu_check(cpu(b), out.type == DTYPE_F32 && table.type == DTYPE_BF16 && out.cols == table.cols, "embed",
-                   "out [n, dim] f32, table [vocab, dim] BF16")) return;
+    if (!cpu_check(cpu(b), out.type == DTYPE_F32 && out.cols == table.cols && table.cols % dtype_formats[table.type].block == 0, "embed",
+                   "out [n, dim] f32, table [vocab, dim]")) return;
     for (int32_t r = 0; r < out.rows; r++) {
         bool right = ids[r] >= 0 && ids[r] < table.rows && add[r].type == DTYPE_F32 && add[r].rows == 1 && add[r].cols == out.cols;
         if (!cpu_check(cpu(b), right, "embed", "ids inside the table and add[r] [1, dim] f32")) return;
-        const uint16_t *from = (const uint16_t *)tensor_host(&table) + (int64_t)ids[r] * table.cols;
+        tensor row = tensor_rows(table, ids[r], 1);
         const float *plus = tensor_host(&add[r]);
         float *to = row_of(&out, r);
-        for (int32_t i = 0; i < out.cols; i++) to[i] = bf16_to_f32(from + i) + plus[i];
+        dequantize(table.type, to, tensor_host(&row), out.cols);
+        for (int32_t i = 0; i < out.cols; i++) to[i] += plus[i];
     }
 }
 

@@ -6,7 +6,7 @@
 #include <string.h>
 
 /* Weights stand in a mapped file at any address. */
-static inline float bf16_to_f32(const uint16_t *p) {
+static inline float bf16_to_f32(const void *p) {
     uint16_t half;
     memcpy(&half, p, sizeof half);
     uint32_t bits = (uint32_t)half << 16;

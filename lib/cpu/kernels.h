@@ -12,6 +12,7 @@
 #include <stdint.h>
 
 #include "../error.h"
+#include "../tensor.h"
 
 /* out[r][c] = x[r] . w[c]; x [rows, k] f32 (packed if the table has pack), w
  * [outputs, k] BF16; ldx, ldw: elements between rows. */
@@ -21,6 +22,16 @@ typedef struct product {
     int64_t ldx, ldw;
     int32_t rows, outputs, k;
 } product;
+
+/* The same with weights of any type, k whole blocks, and x never packed. */
+typedef struct wide_product {
+    const float *x;
+    const uint8_t *w;
+    int64_t ldx;
+    size_t row_bytes; /* between rows of w */
+    int32_t rows, outputs, k;
+    dtype type;
+} wide_product;
 
 /* Up to MATMUL_DIRECT_ROWS rows read the weights once, straight from memory, for
  * any number of outputs. Larger products come in blocks of at most MATMUL_ROWS x
@@ -43,6 +54,7 @@ typedef struct kernels {
     void (*pack)(float *to, const float *x, int32_t n);
     /* out [rows, outputs] dense; scratch: MATMUL_SCRATCH floats, 64-byte aligned. */
     void (*matmul)(float *out, const product *p, float *scratch);
+    void (*matmul_wide)(float *out, const wide_product *p, float *scratch);
 
     /* out = x / rms(x) * weight * (1 + ada); ada may be NULL; out may be x */
     void (*rms_norm)(float *out, const float *x, const float *weight, const float *ada, int32_t n, float eps);
@@ -69,6 +81,8 @@ typedef struct kernels {
 extern const kernels kernels_scalar;
 #if defined(__x86_64__)
 extern const kernels kernels_avx2, kernels_avx512, kernels_avx512bf16;
+/* Pairs of BF16 would round wider weights: avx512bf16 takes this one too. */
+void kernels_avx512_matmul_wide(float *out, const wide_product *p, float *scratch);
 #elif defined(__aarch64__)
 extern const kernels kernels_neon;
 #endif

@@ -9,4 +9,6 @@
 #define KERNELS kernels_avx2
 #define KERNELS_NAME "avx2"
 #define KERNELS_FEATURES "avx2 fma f16c"
+#define MATMUL_WIDE matmul_wide
+#define MATMUL_WIDE_LINKAGE static
 #include "kernels_simd.h"

@@ -10,4 +10,6 @@
 #define KERNELS kernels_avx512
 #define KERNELS_NAME "avx512"
 #define KERNELS_FEATURES "avx512f avx512bw avx512vl avx512dq"
+#define MATMUL_WIDE kernels_avx512_matmul_wide
+#define MATMUL_WIDE_LINKAGE
 #include "kernels_simd.h"

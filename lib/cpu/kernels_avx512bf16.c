@@ -45,4 +45,5 @@ static void pack(float *to, const float *x, int32_t n) {
 #define KERNELS kernels_avx512bf16
 #define KERNELS_NAME "avx512bf16"
 #define KERNELS_FEATURES "avx512f avx512bw avx512vl avx512dq avx512bf16"
+#define MATMUL_WIDE kernels_avx512_matmul_wide
 #include "kernels_simd.h"

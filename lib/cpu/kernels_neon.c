@@ -9,4 +9,6 @@
 #define KERNELS kernels_neon
 #define KERNELS_NAME "neon"
 #define KERNELS_FEATURES "neon"
+#define MATMUL_WIDE matmul_wide
+#define MATMUL_WIDE_LINKAGE static
 #include "kernels_simd.h"

@@ -3,6 +3,7 @@
 
 #include <math.h>
 
+#include "../quant.h"
 #include "half.h"
 
 #if defined(__FAST_MATH__)
@@ -18,6 +19,24 @@ static void matmul(float *out, const product *p, float *scratch) {
             float sum = 0;
             for (int32_t i = 0; i < p->k; i++) sum += x[i] * bf16_to_f32(w + i);
             out[(int64_t)r * p->outputs + c] = sum;
+        }
+    }
+}
+
+static void matmul_wide(float *out, const wide_product *p, float *scratch) {
+    enum { PART = 256 }; /* whole blocks of every type */
+    for (int32_t c = 0; c < p->outputs; c++) {
+        const uint8_t *w = p->w + (size_t)c * p->row_bytes;
+        for (int32_t r = 0; r < p->rows; r++) out[(int64_t)r * p->outputs + c] = 0;
+        for (int32_t k = 0; k < p->k; k += PART) {
+            int32_t n = p->k - k < PART ? p->k - k : PART;
+            dequantize(p->type, scratch, w + dtype_row_bytes(p->type, k), n);
+            for (int32_t r = 0; r < p->rows; r++) {
+                const float *x = p->x + r * p->ldx + k;
+                float sum = out[(int64_t)r * p->outputs + c];
+                for (int32_t i = 0; i < n; i++) sum += x[i] * scratch[i];
+                out[(int64_t)r * p->outputs + c] = sum;
+            }
         }
     }
 }
@@ -102,7 +121,7 @@ static double fma_peak(int64_t rounds, float *sink) {
 
 const kernels kernels_scalar = {
     .name = "scalar", .features = "",
-    .matmul = matmul, .rms_norm = rms_norm, .gelu = gelu, .silu_mul = silu_mul, .to_f16 = to_f16,
+    .matmul = matmul, .matmul_wide = matmul_wide, .rms_norm = rms_norm, .gelu = gelu, .silu_mul = silu_mul, .to_f16 = to_f16,
     .scores = { scores_f32, scores_f16 }, .softmax = softmax, .weigh = { weigh_f32, weigh_f16 },
     .sum_exp = sum_exp, .fma_peak = fma_peak,
 };

@@ -1,9 +1,11 @@
 /* The vector kernels of every ISA level, over the vec_* functions of simd_*.h.
  * Included once by each kernels_<isa>.c, which defines KERNELS (the table's name),
- * KERNELS_NAME, KERNELS_FEATURES and, if its products have another form than
- * f32 x widened BF16, PACKED with the types and functions of that form. */
+ * KERNELS_NAME, KERNELS_FEATURES, MATMUL_WIDE with its linkage and, if its products
+ * have another form than f32 x widened BF16, PACKED with the types and functions of
+ * that form and a MATMUL_WIDE of another level. */
 #include <math.h>
 #include <stdbool.h>
+#include <string.h>
 
 #if defined(__FAST_MATH__)
 #error "the kernels define the order of their sums: build them without -ffast-math"
@@ -146,8 +148,27 @@ static void fill_panel(panel_element *panel, const uint16_t *w, const uint16_t *
     }
 }
 
+/* Every row meets the panel; returns where the sums of the next panel's outputs lie. */
+static float *panel_rows(float *sums, const float *x, int64_t ldx, int32_t rows, const panel_element *panel, int32_t n,
+                         bool fresh, float *out, int64_t ldo, int32_t outputs) {
+    for (int32_t r = 0; r < rows; r += TILE_R, sums += TILE_R * TILE_C * VEC_LANES) {
+        float *to = out ? out + r * ldo : NULL;
+        switch (rows - r) {
+        case 1: tile_panel(1, sums, x + r * ldx, ldx, panel, n, fresh, to, ldo, outputs); break;
+        case 2: tile_panel(2, sums, x + r * ldx, ldx, panel, n, fresh, to, ldo, outputs); break;
+#if TILE_R > 3
+        case 3: tile_panel(3, sums, x + r * ldx, ldx, panel, n, fresh, to, ldo, outputs); break;
+#endif
+        default: tile_panel(TILE_R, sums, x + r * ldx, ldx, panel, n, fresh, to, ldo, outputs);
+        }
+    }
+    return sums;
+}
+
+#define SCRATCH_SUMS (MATMUL_ROWS * MATMUL_OUTPUTS * 16) /* floats; the panel follows */
+
 static void matmul_panels(float *out, const product *p, float *scratch) {
-    panel_element *panel = (panel_element *)(void *)(scratch + MATMUL_ROWS * MATMUL_OUTPUTS * 16);
+    panel_element *panel = (panel_element *)(void *)(scratch + SCRATCH_SUMS);
     int32_t parts = (p->k + PANEL_K - 1) / PANEL_K, part = ((p->k + parts - 1) / parts + K_STEP - 1) / K_STEP * K_STEP;
     for (int32_t k = 0; k < p->k; k += part) {
         bool last = p->k - k <= part;
@@ -157,18 +178,7 @@ static void matmul_panels(float *out, const product *p, float *scratch) {
             int32_t outputs = p->outputs - c;
             const uint16_t *w = p->w + c * p->ldw + k, *next = outputs > TILE_C ? w + TILE_C * p->ldw : p->w + k + part;
             fill_panel(panel, w, next, p->ldw, outputs, n);
-            for (int32_t r = 0; r < p->rows; r += TILE_R, sums += TILE_R * TILE_C * VEC_LANES) {
-                const float *x = p->x + r * p->ldx + k;
-                float *to = last ? out + (int64_t)r * p->outputs + c : NULL;
-                switch (p->rows - r) {
-                case 1: tile_panel(1, sums, x, p->ldx, panel, n, k == 0, to, p->outputs, outputs); break;
-                case 2: tile_panel(2, sums, x, p->ldx, panel, n, k == 0, to, p->outputs, outputs); break;
-#if TILE_R > 3
-                case 3: tile_panel(3, sums, x, p->ldx, panel, n, k == 0, to, p->outputs, outputs); break;
-#endif
-                default: tile_panel(TILE_R, sums, x, p->ldx, panel, n, k == 0, to, p->outputs, outputs);
-                }
-            }
+            sums = panel_rows(sums, p->x + k, p->ldx, p->rows, panel, n, k == 0, last ? out + c : NULL, p->outputs, outputs);
         }
     }
 }
@@ -177,6 +187,10 @@ static void matmul(float *out, const product *p, float *scratch) {
     if (p->rows <= MATMUL_DIRECT_ROWS) matmul_direct(out, p);
     else matmul_panels(out, p, scratch);
 }
+
+#if !defined(PACKED)
+#include "kernels_wide.h"
+#endif
 
 /* ---- Element-wise functions --------------------------------------------------*/
 
@@ -399,7 +413,7 @@ const kernels KERNELS = {
 #if defined(PACKED)
     .pack = pack,
 #endif
-    .matmul = matmul, .rms_norm = rms_norm, .gelu = gelu, .silu_mul = silu_mul, .to_f16 = to_f16,
+    .matmul = matmul, .matmul_wide = MATMUL_WIDE, .rms_norm = rms_norm, .gelu = gelu, .silu_mul = silu_mul, .to_f16 = to_f16,
     .scores = { scores_f32, scores_f16 }, .softmax = softmax, .weigh = { weigh_f32, weigh_f16 },
     .sum_exp = sum_exp, .fma_peak = fma_peak,
 };

@@ -20,7 +20,7 @@ int64_t cpu_kv_bytes(backend *b, const transformer_config *c, dtype type, int32_
 
 int32_t cpu_kv_new(backend *b, const transformer_config *c, dtype type, int32_t max_rows, kv_cache **out, vox_error *e) {
     *out = NULL;
-    if (type == DTYPE_BF16 || max_rows < 1 || c->window < 1 || c->head_dim < 2 || c->head_dim % 2)
+    if ((type != DTYPE_F32 && type != DTYPE_F16) || max_rows < 1 || c->window < 1 || c->head_dim < 2 || c->head_dim % 2)
         return vox_fail(e, VOX_E_ARGUMENT, "CPU backend: a cache is F32 or F16, with window and max_rows >= 1 and an even head_dim (got window %d, max_rows %d, head_dim %d)",
                         c->window, max_rows, c->head_dim);
     kv_cache *kv = calloc(1, sizeof *kv);

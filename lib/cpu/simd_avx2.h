@@ -43,6 +43,16 @@ SIMD void vec_store_f16_n(uint16_t *p, vec a, int32_t n) {
     memcpy(p, h, (size_t)n * 2);
 }
 
+/* 32-bit integers from bytes */
+typedef __m256i ivec;
+SIMD ivec ivec_bytes(const uint8_t *p) { return _mm256_cvtepu8_epi32(_mm_loadl_epi64((const __m128i *)(const void *)p)); }
+SIMD ivec ivec_signed_bytes(const uint8_t *p) { return _mm256_cvtepi8_epi32(_mm_loadl_epi64((const __m128i *)(const void *)p)); }
+SIMD ivec ivec_and(ivec a, int32_t mask) { return _mm256_and_si256(a, _mm256_set1_epi32(mask)); }
+SIMD ivec ivec_or(ivec a, ivec b) { return _mm256_or_si256(a, b); }
+SIMD ivec ivec_right(ivec a, int n) { return _mm256_srli_epi32(a, n); }
+SIMD ivec ivec_left(ivec a, int n) { return _mm256_slli_epi32(a, n); }
+SIMD vec vec_from_int(ivec a) { return _mm256_cvtepi32_ps(a); }
+
 SIMD vec vec_add(vec a, vec b) { return _mm256_add_ps(a, b); }
 SIMD vec vec_sub(vec a, vec b) { return _mm256_sub_ps(a, b); }
 SIMD vec vec_mul(vec a, vec b) { return _mm256_mul_ps(a, b); }

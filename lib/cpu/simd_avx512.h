@@ -32,6 +32,16 @@ SIMD void vec_store_f16_n(uint16_t *p, vec a, int32_t n) {
     _mm256_mask_storeu_epi16(p, first(n), _mm512_cvtps_ph(a, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC));
 }
 
+/* 32-bit integers from bytes */
+typedef __m512i ivec;
+SIMD ivec ivec_bytes(const uint8_t *p) { return _mm512_cvtepu8_epi32(_mm_loadu_si128((const __m128i *)(const void *)p)); }
+SIMD ivec ivec_signed_bytes(const uint8_t *p) { return _mm512_cvtepi8_epi32(_mm_loadu_si128((const __m128i *)(const void *)p)); }
+SIMD ivec ivec_and(ivec a, int32_t mask) { return _mm512_and_si512(a, _mm512_set1_epi32(mask)); }
+SIMD ivec ivec_or(ivec a, ivec b) { return _mm512_or_si512(a, b); }
+SIMD ivec ivec_right(ivec a, int n) { return _mm512_srli_epi32(a, (unsigned)n); }
+SIMD ivec ivec_left(ivec a, int n) { return _mm512_slli_epi32(a, (unsigned)n); }
+SIMD vec vec_from_int(ivec a) { return _mm512_cvtepi32_ps(a); }
+
 SIMD vec vec_add(vec a, vec b) { return _mm512_add_ps(a, b); }
 SIMD vec vec_sub(vec a, vec b) { return _mm512_sub_ps(a, b); }
 SIMD vec vec_mul(vec a, vec b) { return _mm512_mul_ps(a, b); }

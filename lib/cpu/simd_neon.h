@@ -47,6 +47,21 @@ SIMD void vec_store_f16_n(uint16_t *p, vec a, int32_t n) {
     memcpy(p, h, (size_t)n * 2);
 }
 
+/* 32-bit integers from bytes */
+typedef int32x4_t ivec;
+SIMD uint8x8_t four_bytes(const uint8_t *p) {
+    uint32_t word;
+    memcpy(&word, p, sizeof word);
+    return vreinterpret_u8_u32(vdup_n_u32(word));
+}
+SIMD ivec ivec_bytes(const uint8_t *p) { return vreinterpretq_s32_u32(vmovl_u16(vget_low_u16(vmovl_u8(four_bytes(p))))); }
+SIMD ivec ivec_signed_bytes(const uint8_t *p) { return vmovl_s16(vget_low_s16(vmovl_s8(vreinterpret_s8_u8(four_bytes(p))))); }
+SIMD ivec ivec_and(ivec a, int32_t mask) { return vandq_s32(a, vdupq_n_s32(mask)); }
+SIMD ivec ivec_or(ivec a, ivec b) { return vorrq_s32(a, b); }
+SIMD ivec ivec_right(ivec a, int n) { return vshlq_s32(a, vdupq_n_s32(-n)); } /* of values >= 0 */
+SIMD ivec ivec_left(ivec a, int n) { return vshlq_s32(a, vdupq_n_s32(n)); }
+SIMD vec vec_from_int(ivec a) { return vcvtq_f32_s32(a); }
+
 SIMD vec vec_add(vec a, vec b) { return vaddq_f32(a, b); }
 SIMD vec vec_sub(vec a, vec b) { return vsubq_f32(a, b); }
 SIMD vec vec_mul(vec a, vec b) { return vmulq_f32(a, b); }
