@@ -1,6 +1,6 @@
 import type { FormatName } from "./formats/index.ts";
 
-/** Text that became certain: whole code points, joined they are the transcript. */
+/** Text that became certain: whole code points, joined they are the transcript; the first has no white space before it. */
 export interface TextEvent {
   type: "text";
   text: string;

@@ -4,6 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { symbols } from "../cli/monitor.ts";
 import packageJson from "../package.json" with { type: "json" };
+import { rounded } from "../src/formats/formatter.ts";
 import { Voxtral } from "../src/index.ts";
 import { nano, runCli, sample, samplesOf, startCli } from "./helpers.ts";
 
