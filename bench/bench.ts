@@ -12,7 +12,6 @@ const context = 128;
 /** The encoder sees 50 frames a second. */
 const framesPerSecond = 50;
 const endToEndSeconds = 8;
-const bf16Bytes = 2;
 
 export interface Report {
   machine: { platform: string; isa: string; threads: number; cores: number; model: string };
@@ -53,22 +52,22 @@ export async function benchmark(model: Voxtral, { repeats, onStep }: BenchOption
     return out[0] ?? 0;
   };
 
-  let bandwidth = 0; // the best of several moments: shared machines come and go
+  const sweeps: number[] = []; // before and after every decoder measurement: shared machines come and go
   const sweep = async (): Promise<void> => {
-    bandwidth = Math.max(
-      bandwidth,
-      await measure("memory bandwidth", (out) => library.vox_bench_bandwidth(threads, out)),
-    );
+    sweeps.push(await measure("memory bandwidth", (out) => library.vox_bench_bandwidth(threads, out)));
   };
   const peak = await measure("arithmetic", (out) => library.vox_bench_flops(isa, threads, out));
-  /** Least ms to read `bytes` of weights and do `flop` operations. */
-  const limitMs = (bytes: number, flop: number): number => Math.max(bytes / (bandwidth * 1e6), flop / (peak * 1e6));
+  /** Least ms to read `bytes` of weights at `bandwidth` and do `flop` operations. */
+  const limitMs = (bandwidth: number, bytes: number, flop: number): number =>
+    Math.max(bytes / (bandwidth * 1e6), flop / (peak * 1e6));
   const embeddings = info.vocabSize * (info.decoder.dim ?? 0);
   /** Only rows that want logits meet the output matrix. */
-  const passLimit = (rows: number, wanted = rows): number =>
-    limitMs(info.decoderBytes, 2 * ((info.decoderBytes / bf16Bytes - embeddings) * rows + embeddings * wanted));
+  const passLimit = (bandwidth: number, rows: number, wanted = rows): number =>
+    limitMs(bandwidth, info.decoderBytes, 2 * (decoderParameters * rows + embeddings * wanted));
   const encoderParameters = (info.encoder.layers ?? 0) * layerParameters(info.encoder);
-  const common = { backend: `${backend} ${isa}`, weights: "bf16" };
+  const decoderParameters = (info.decoder.layers ?? 0) * layerParameters(info.decoder);
+  const weightBytes = info.weightBytes / info.parameters;
+  const common = { backend: `${backend} ${isa}`, weights: `${fixedBits(weightBytes)} bits` };
 
   const decodeMs: number[] = [];
   for (const rows of decodeRows) {
@@ -81,8 +80,10 @@ export async function benchmark(model: Voxtral, { repeats, onStep }: BenchOption
   await sweep();
   const decode = decodeRows.map((rows, i) => {
     const ms = decodeMs[i] ?? 0;
-    return { ...common, rows, ms, limit_ms: passLimit(rows), ratio: ms / passLimit(rows) };
+    const limit = passLimit(mean(sweeps.slice(i, i + 2)), rows);
+    return { ...common, rows, ms, limit_ms: limit, ratio: ms / limit };
   });
+  const bandwidth = mean(sweeps);
 
   const promptRows = 1 + 32 + 6;
   const prefillMs = await measure("the prompt", (out) => library.vox_bench_prefill(handle, repeats, out));
@@ -90,14 +91,14 @@ export async function benchmark(model: Voxtral, { repeats, onStep }: BenchOption
     ...common,
     rows: promptRows,
     ms: prefillMs,
-    limit_ms: passLimit(promptRows, 1),
-    ratio: prefillMs / passLimit(promptRows, 1),
+    limit_ms: passLimit(bandwidth, promptRows, 1),
+    ratio: prefillMs / passLimit(bandwidth, promptRows, 1),
   };
 
   const encoder: Report["encoder"] = [];
   for (const block of encoderBlocks) {
     const ms = await measure(`the encoder, ${block} s`, (out) => library.vox_bench_encode(handle, block, repeats, out));
-    const limit = limitMs(encoderParameters * bf16Bytes, encoderParameters * 2 * framesPerSecond * block);
+    const limit = limitMs(bandwidth, encoderParameters * weightBytes, encoderParameters * 2 * framesPerSecond * block);
     encoder.push({
       ...common,
       block_s: block,
@@ -126,6 +127,11 @@ export async function benchmark(model: Voxtral, { repeats, onStep }: BenchOption
     end_to_end: { audio_s: endToEndSeconds, s, s_per_s: s / endToEndSeconds },
   };
 }
+
+const mean = (values: number[]): number => values.reduce((sum, value) => sum + value, 0) / values.length;
+
+/** Bits a weight takes on average: 16 in BF16, 8.5 in Q8_0. */
+const fixedBits = (bytes: number): string => String(Math.round(bytes * 80) / 10);
 
 /** Weights of one transformer layer. */
 function layerParameters(c: Record<string, number>): number {
