@@ -1,4 +1,4 @@
-// Hotwords help where the model hesitates, and change nothing elsewhere.
+// Hotwords: what they may change and what not.
 import { afterAll, describe, expect, test } from "bun:test";
 import { Voxtral } from "../src/index.ts";
 import { expected, failure, nano, random, runCli, sample, samplesOf, toFloats } from "./helpers.ts";
@@ -26,7 +26,9 @@ async function errors(noise: number, biased: boolean): Promise<number> {
 }
 
 describe("hotwords", () => {
-  test("help where the model hesitates", async () => {
+  // Not that they help: on the nano model, over noise that had no part in choosing the
+  // default bonus, they do not (docs/MODEL.md).
+  test("do little harm, in noise too", async () => {
     let plain = 0;
     let biased = 0;
     for (const noise of [0, 0.01, 0.02, 0.04]) {
@@ -34,7 +36,7 @@ describe("hotwords", () => {
       biased += await errors(noise, true);
     }
     console.log(`word errors without hotwords ${plain}, with them ${biased}`);
-    expect(biased).toBeLessThan(plain);
+    expect(biased).toBeLessThanOrEqual(plain * 1.1);
   }, 60_000);
 
   test("words that are not spoken stay out", async () => {
